@@ -1,0 +1,77 @@
+# Every target installs what it needs. `make` alone prints what there is.
+
+GO      ?= go
+PYTHON  ?= python3
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
+BIN     := bin/sparkwright
+# Tests share one runtime, so that pyspark is installed once.
+export SPARKWRIGHT_TEST_HOME ?= $(HOME)/.cache/sparkwright-test
+TOOLS   := $(CURDIR)/bin/tools
+VENV    := $(CURDIR)/bin/venv
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo serve test check lint test-go test-python bench eval cross fmt clean FORCE
+
+help: ## print this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: $(BIN) ## build bin/sparkwright
+
+$(BIN): FORCE
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/sparkwright
+
+FORCE:
+
+demo: build ## answer a few questions about the built-in shop data
+	$(BIN) demo
+
+serve: build ## serve the HTTP API with the demo data on 127.0.0.1:8000
+	$(BIN) serve --demo
+
+test: check test-python test-go ## run every test: lint, Python, Go with the race detector
+
+check: lint ## lint Go and Python, and prove that other systems build
+	$(MAKE) cross
+
+lint: $(TOOLS)/golangci-lint $(VENV)/.done
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(TOOLS)/golangci-lint run ./...
+	cd python && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy --strict sparkwright_client
+
+test-go: build
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
+	$(GO) test -race -timeout 30m ./...
+
+test-python: $(VENV)/.done
+	cd python && $(VENV)/bin/python -m pytest -q
+
+bench: build ## measure: both arms in one run, median of several
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
+	$(GO) run ./bench
+
+eval: build ## score the generator; SUITE=DIR for another suite than the project's own
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
+	$(GO) run ./eval $(if $(SUITE),-suite $(SUITE))
+
+cross: ## build for every supported system
+	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+		echo $$p; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/sparkwright || exit 1; done
+
+fmt: $(TOOLS)/golangci-lint $(VENV)/.done ## format Go and Python
+	$(TOOLS)/golangci-lint fmt ./...
+	cd python && $(VENV)/bin/ruff format .
+
+clean: ## remove what make has built here
+	rm -rf bin
+
+$(TOOLS)/golangci-lint: tools/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(VENV)/.done: python/requirements.txt python/requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	touch $@

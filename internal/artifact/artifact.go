@@ -1,0 +1,144 @@
+// Package artifact keeps what jobs leave: a directory per attempt with the
+// Parquet parts, and last of all the manifest that vouches for them.
+package artifact
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+const manifestVersion = 1
+
+// Load reads the manifest of an attempt and verifies every part's size and
+// checksum against it. Any difference is an error: an unknown outcome is
+// never a success.
+func Load(location, runID, attemptID string) (*sparkwright.Manifest, error) {
+	text, err := os.ReadFile(filepath.Join(location, "manifest.json")) //nolint:gosec // G304: below the result directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "the job left no manifest")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	var m sparkwright.Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, mismatch("the manifest is broken: %v", err)
+	}
+	if m.Version != manifestVersion || m.RunID != runID || m.AttemptID != attemptID {
+		return nil, mismatch("the manifest is of another attempt (%s, version %d)", m.AttemptID, m.Version)
+	}
+	var rows int64
+	for _, p := range m.Parts {
+		if !filepath.IsLocal(p.Path) {
+			return nil, mismatch("the part %q lies outside the result", p.Path)
+		}
+		if err := verify(filepath.Join(location, p.Path), p); err != nil {
+			return nil, err
+		}
+		rows += p.Rows
+	}
+	if rows != m.RowCount || int64(len(m.Preview)) > m.RowCount || m.Truncated != (int64(len(m.Preview)) < m.RowCount) {
+		return nil, mismatch("the manifest counts %d rows, its parts %d, its preview %d", m.RowCount, rows, len(m.Preview))
+	}
+	for _, row := range m.Preview {
+		if len(row) != len(m.Schema) {
+			return nil, mismatch("a preview row has %d cells for %d columns", len(row), len(m.Schema))
+		}
+	}
+	return &m, nil
+}
+
+func verify(path string, p sparkwright.Part) error {
+	f, err := os.Open(path) //nolint:gosec // G304: checked to be below the result
+	if err != nil {
+		return mismatch("the part %s cannot be read: %v", p.Path, err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return mismatch("the part %s cannot be read: %v", p.Path, err)
+	}
+	if n != p.Bytes || hex.EncodeToString(h.Sum(nil)) != p.SHA256 {
+		return mismatch("the part %s is not what the job wrote", p.Path)
+	}
+	return nil
+}
+
+func mismatch(format string, args ...any) error {
+	return sparkwright.Errorf(sparkwright.CodeJobFailed, format, args...)
+}
+
+// LoadFault reads the fault that a job has left; nil when there is none.
+func LoadFault(location string) *sparkwright.Fault {
+	text, err := os.ReadFile(filepath.Join(location, "fault.json")) //nolint:gosec // G304: below the result directory
+	if err != nil {
+		return nil
+	}
+	var f sparkwright.Fault
+	if json.Unmarshal(text, &f) != nil {
+		return nil
+	}
+	return &f
+}
+
+// WriteFile writes a file of ours, mode 0600, with its directories.
+func WriteFile(path string, text []byte) error {
+	err := os.MkdirAll(filepath.Dir(path), 0o700)
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return full(filepath.Dir(path), err)
+	}
+	if err != nil {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeResource, Message: "the result directory cannot be written", Because: err.Error(),
+			Remedy: "check results.dir in the settings", Err: err,
+		}
+	}
+	return nil
+}
+
+// CheckSpace refuses with CodeResource when dir has less than minFree bytes
+// left. It makes the directory when it is missing.
+func CheckSpace(dir string, minFree int64) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeResource, Message: "the result directory cannot be made", Because: err.Error(),
+			Remedy: "check results.dir in the settings", Err: err,
+		}
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return fmt.Errorf("look at the disk of %s: %w", dir, err)
+	}
+	free := int64(st.Bavail) * int64(st.Bsize) //nolint:gosec,unconvert // G115; the types differ between systems
+	if free < minFree {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeResource, Message: "there is too little disk space for results",
+			Because: fmt.Sprintf("%s has %d MB free; results.min_free_mb is %d", dir, free>>20, minFree>>20),
+			Remedy:  "free some space, or set results.dir to another disk",
+		}
+	}
+	return nil
+}
+
+func full(dir string, err error) error {
+	return &sparkwright.Error{
+		Code: sparkwright.CodeResource, Message: "the disk is full", Because: dir + " has no space left",
+		Remedy: "free some space, or set results.dir to another disk", Err: err,
+	}
+}

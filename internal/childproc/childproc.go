@@ -1,0 +1,92 @@
+// Package childproc starts child processes that leave nothing behind: each is
+// the head of its own process group, and on Linux the kernel signals it when
+// this process dies, however it dies.
+package childproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Child is a started process group.
+type Child struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error // of Wait; read after done
+}
+
+// Start starts cmd as the head of a new process group that gets the signal
+// onDeath when this process dies (Linux only). The caller sets everything
+// else of cmd before.
+func Start(cmd *exec.Cmd, onDeath syscall.Signal) (*Child, error) {
+	cmd.SysProcAttr = attributes(onDeath)
+	c := &Child{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error, 1)
+	// The kernel watches the thread that forked, so that thread must live as
+	// long as the child: the goroutine keeps it to itself and waits on it.
+	go func() {
+		unlock := lockThread()
+		defer unlock()
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		c.err = cmd.Wait()
+		close(c.done)
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	return c, nil
+}
+
+// PID is the id of the process and of its group.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
+// Done is closed when the process has ended and its output is read.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Ended reports whether Done is closed.
+func (c *Child) Ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Err is how the process ended; nil is exit code 0. Valid after Done.
+func (c *Child) Err() error { return c.err }
+
+// ExitCode is the exit code, or -1 when a signal ended it. Valid after Done.
+func (c *Child) ExitCode() int { return c.cmd.ProcessState.ExitCode() }
+
+// Signal sends sig to the whole group.
+func (c *Child) Signal(sig syscall.Signal) error {
+	if err := syscall.Kill(-c.PID(), sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal group %d: %w", c.PID(), err)
+	}
+	return nil
+}
+
+// Stop asks the group to end, kills it after grace, and returns when the
+// process is gone. Safe to call twice.
+func (c *Child) Stop(ctx context.Context, grace time.Duration) {
+	_ = c.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	// Also when the head is gone: members of the group may be left.
+	_ = c.Signal(syscall.SIGKILL)
+	<-c.done
+}

@@ -1,0 +1,102 @@
+// Package codegen has a text model write the analysis for a question.
+//
+// The model sees the structure of the selected tables, the question and the
+// user's instructions. It never sees rows, statistics, credentials, hosts or
+// URLs. What others wrote (names, comments, enum labels, error messages) is
+// marked as such, kept to one line, and limited in length. The prompts are the
+// files in prompts; a change of them shows in the golden tests.
+package codegen
+
+import (
+	"context"
+	"embed"
+	"strings"
+	"text/template"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+//go:embed prompts
+var prompts embed.FS
+
+// maxTokens bounds a reply, with the reasoning that some models count in.
+const maxTokens = 8000
+
+// Generator implements sparkwright.Generator with a model. It is safe for
+// concurrent use.
+type Generator struct {
+	model     sparkwright.Model
+	system    string
+	templates *template.Template
+}
+
+// New returns a generator that asks the model.
+func New(model sparkwright.Model) *Generator {
+	system, err := prompts.ReadFile("prompts/system.md")
+	if err != nil {
+		panic(err) // the file is part of the program
+	}
+	return &Generator{
+		model:     model,
+		system:    string(system),
+		templates: template.Must(template.ParseFS(prompts, "prompts/*.tmpl")),
+	}
+}
+
+// Generate implements sparkwright.Generator. Errors are those of the model,
+// CodeInvalid without question or tables, and CodeJobFailed when the reply
+// holds neither code nor a decline.
+func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateRequest) (*sparkwright.GenerateReply, error) {
+	request, err := g.request(req)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := g.model.Complete(ctx, request, nil)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := parse(answer.Text)
+	if err != nil {
+		return nil, err
+	}
+	if a := reply.Analysis; a != nil {
+		a.Views = Views(a.Code, req.Catalog)
+		a.Generator = "model " + g.model.Name()
+		a.Tokens = answer.InputTokens + answer.OutputTokens
+	}
+	return reply, nil
+}
+
+// request renders the prompts.
+func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelRequest, error) {
+	if strings.TrimSpace(req.Question) == "" {
+		return sparkwright.ModelRequest{}, sparkwright.Errorf(sparkwright.CodeInvalid, "the question is empty")
+	}
+	if req.Catalog == nil || len(req.Catalog.Tables) == 0 {
+		return sparkwright.ModelRequest{}, sparkwright.Errorf(sparkwright.CodeInvalid, "there is no table to ask about")
+	}
+	text, err := g.render("user.md.tmpl", map[string]string{
+		"Tables":       describe(req.Catalog),
+		"Instructions": block(req.Instructions, maxInstructions),
+		"Question":     block(req.Question, maxQuestion),
+	})
+	if err != nil {
+		return sparkwright.ModelRequest{}, err
+	}
+	if req.Repair != nil {
+		text, err = g.render("repair.md.tmpl", map[string]string{
+			"User":  text,
+			"Code":  block(req.Repair.Code, maxCode),
+			"Error": faultText(&req.Repair.Fault),
+		})
+	}
+	return sparkwright.ModelRequest{System: g.system, User: text, MaxTokens: maxTokens}, err
+}
+
+func (g *Generator) render(name string, data any) (string, error) {
+	var text strings.Builder
+	if err := g.templates.ExecuteTemplate(&text, name, data); err != nil {
+		return "", &sparkwright.Error{Code: sparkwright.CodeInternal, Message: "the prompt could not be written", Err: err}
+	}
+	return text.String(), nil
+}

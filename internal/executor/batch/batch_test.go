@@ -1,0 +1,16 @@
+package batch_test
+
+import (
+	"testing"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/executor/batch"
+	"github.com/sparkwright/sparkwright/internal/executortest"
+	"github.com/sparkwright/sparkwright/internal/testkit"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	cfg := batch.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g"}
+	executortest.Run(t, batch.New(cfg), func() sparkwright.Executor { return batch.New(cfg) })
+}

@@ -1,0 +1,182 @@
+// Package settings reads and writes settings.json, the one file that holds
+// what a person has configured: where Spark runs, which databases can be
+// asked, which model writes code.
+//
+// A value comes from the environment, else from the file, else from the
+// defaults. The file is written only by Update, under a lock that other
+// processes respect too, and is replaced as a whole: a reader sees the old
+// file or the new one. Keys that this program does not know are kept and
+// reported in Settings.Warnings. A file that cannot be read is an error and is
+// never replaced. What came from the environment is never written.
+//
+// The file never holds a secret, only references to secrets: "env:NAME",
+// "file:PATH" or "aws-sm:ARN".
+package settings
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// FileName is the name of the file in the data directory.
+const FileName = "settings.json"
+
+// Settings are all values, with defaults and environment applied. The zero
+// value is not useful: use Load, or Default.
+type Settings struct {
+	Spark    Spark
+	Postgres Postgres
+	Global   Global
+	Results  Results
+	Limits   Limits
+	Model    Model
+	Runtime  Runtime
+
+	// Warnings are findings that do not stop the program: unknown keys,
+	// connections of the same name. One sentence each, with the exact key.
+	Warnings []string
+
+	home string
+	doc  map[string]any // the file as it was read, unknown keys included
+}
+
+// Spark is where and how jobs run. The keys from S3Bucket on are those of the
+// reference system and serve the executors in AWS.
+type Spark struct {
+	Master                string // of the local Spark Connect server: local[*], spark://…, k8s://…, yarn
+	Remote                string // sc://… of a server that is not ours; "" = start one
+	DriverMemory          string // of the local server: 2g
+	AttemptTimeoutSeconds int
+	ClientMemoryMB        int // limit of one Python client process
+	PoolSize              int // client processes that are kept ready
+	ResultPreviewRows     int
+
+	S3Bucket                 string
+	LambdaFunction           string
+	EMRApplicationID         string
+	EMRPostgresApplicationID string
+	MaxRetries               int // repairs of a failed analysis
+	FileSizeThresholdMB      int
+	PresignedURLExpiryHours  int
+	LambdaTimeoutSeconds     int
+	EMRTimeoutMinutes        int
+	SupervisorARN            string
+}
+
+// Postgres holds the connections and what is common to them.
+type Postgres struct {
+	Connections          []Connection
+	DefaultConnection    string
+	JDBCDriverPath       string
+	SecretsManagerPrefix string
+	ConnectionTimeout    int // seconds
+	QueryTimeout         int // seconds, for catalog queries
+	UseDedicatedEMR      bool
+}
+
+// Global holds the keys of the reference system's group of that name.
+type Global struct {
+	BedrockModel  string
+	CodeGenAgent  string
+	BedrockRegion string
+}
+
+// Results is where results are kept.
+type Results struct {
+	Dir       string // "" = results in the data directory; see Settings.ResultsDir
+	MinFreeMB int    // below it no run is started
+}
+
+// Limits bound what is accepted from users.
+type Limits struct {
+	QuestionChars int
+}
+
+// Model is the OpenAI-compatible model that takes the planner's place.
+type Model struct {
+	BaseURL        string // "" = the provider's own
+	Name           string
+	APIKey         string // a reference to the key, never the key; "" = none
+	TimeoutSeconds int
+}
+
+// Configured reports whether a model is to be used. A key alone does not
+// count: nothing is sent to a provider before a model has been named.
+func (m Model) Configured() bool { return m.Name != "" }
+
+// Runtime is what the private Python environment is made from.
+type Runtime struct {
+	Python   string // interpreter; "" = the first suitable one on PATH
+	MavenURL string
+}
+
+// Default returns the settings of an empty file and an empty environment.
+func Default() *Settings {
+	return &Settings{
+		Spark: Spark{
+			Master: "local[*]", DriverMemory: "2g", AttemptTimeoutSeconds: 600,
+			ClientMemoryMB: 2048, PoolSize: 2, ResultPreviewRows: 100,
+			MaxRetries: 3, FileSizeThresholdMB: 100, PresignedURLExpiryHours: 24,
+			LambdaTimeoutSeconds: 300, EMRTimeoutMinutes: 10,
+		},
+		Postgres: Postgres{ //nolint:gosec // a prefix of names, not a secret
+			SecretsManagerPrefix: "spark/postgres/", ConnectionTimeout: 10,
+			QueryTimeout: 30, UseDedicatedEMR: true,
+		},
+		Global:  Global{BedrockRegion: "us-east-1"},
+		Results: Results{MinFreeMB: 200},
+		Limits:  Limits{QuestionChars: 4000},
+		Model:   Model{TimeoutSeconds: 120},
+		Runtime: Runtime{MavenURL: "https://repo1.maven.org/maven2"},
+	}
+}
+
+// Home returns the data directory: SPARKWRIGHT_HOME, else sparkwright in
+// XDG_DATA_HOME, else ~/.local/share/sparkwright. It does not create it.
+func Home() (string, error) {
+	if dir := os.Getenv("SPARKWRIGHT_HOME"); dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", noHome(err)
+		}
+		return abs, nil
+	}
+	// The XDG specification has relative paths ignored.
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "sparkwright"), nil
+	}
+	user, err := os.UserHomeDir()
+	if err != nil || user == "" {
+		return "", noHome(err)
+	}
+	return filepath.Join(user, ".local", "share", "sparkwright"), nil
+}
+
+func noHome(err error) error {
+	return &sparkwright.Error{
+		Code:    sparkwright.CodeInvalid,
+		Message: "there is no place for the data directory",
+		Because: "neither SPARKWRIGHT_HOME, XDG_DATA_HOME nor HOME tells where it is",
+		Remedy:  "set SPARKWRIGHT_HOME to a directory that you can write to",
+		Err:     err,
+	}
+}
+
+// ResultsDir returns the directory for results.
+func (s *Settings) ResultsDir() string {
+	if s.Results.Dir != "" {
+		return s.Results.Dir
+	}
+	return filepath.Join(s.home, "results")
+}
+
+// RestoreDefaults sets every key back to its default. Connections and unknown
+// keys stay.
+func (s *Settings) RestoreDefaults() {
+	def := Default()
+	def.Postgres.Connections = s.Postgres.Connections
+	def.Warnings, def.home, def.doc = s.Warnings, s.home, s.doc
+	*s = *def
+}

@@ -1,0 +1,461 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/store"
+)
+
+func setup(t *testing.T) *store.Store {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "a b?#%é", "runs.db"))
+}
+
+func open(t *testing.T, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func create(t *testing.T, s *store.Store, id string, state sparkwright.RunState, at time.Time) *sparkwright.Run {
+	t.Helper()
+	r := &sparkwright.Run{ID: id, State: state, Owner: "host/1/2", CreatedAt: at, Question: sparkwright.Question{Text: "q " + id}}
+	if err := s.CreateRun(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func wantCode(t *testing.T, err error, want sparkwright.Code) {
+	t.Helper()
+	if got := sparkwright.ErrorCode(err); got != want {
+		t.Errorf("error %v has code %q, want %q", err, got, want)
+	}
+}
+
+var epoch = time.Date(2026, 3, 4, 5, 6, 7, 123456000, time.UTC)
+
+func fullRun(id string) *sparkwright.Run {
+	finished := epoch.Add(time.Minute)
+	return &sparkwright.Run{
+		ID:         id,
+		Question:   sparkwright.Question{Text: "größte 🛒 \x00 \"q\"\u2028", Connection: "shop", Tables: []string{`shop.Ä."b.c`}},
+		State:      sparkwright.RunFailed,
+		Understood: "total ≥ 5",
+		Generator:  "planner",
+		Placement:  sparkwright.Placement{Executor: "connect", Reason: "small"},
+		Views:      []sparkwright.TableUse{{Table: "shop.public.o", View: "o", RowEstimate: -1, Bytes: 1 << 40, Partitions: 3}},
+		Analysis:   "result = spark.table('o')\n",
+		Declined:   &sparkwright.Declined{Reason: sparkwright.DeclineAmbiguous, Message: "m", Choices: []string{"a"}},
+		Fault:      &sparkwright.Fault{Kind: sparkwright.FaultCode, Class: "C", Message: "<&>", Line: 3, Log: "l"},
+		Result: &sparkwright.Manifest{
+			Version: 1, RunID: id, Schema: []sparkwright.ResultColumn{{Name: "n", Type: "decimal(38,0)"}}, RowCount: 1 << 60,
+			Preview: [][]sparkwright.PreviewValue{{json.RawMessage(`12345678901234567890.10`), json.RawMessage(`null`)}},
+			Parts:   []sparkwright.Part{{Path: "p", Rows: 1, Bytes: 2, SHA256: "x"}}, Snapshot: &sparkwright.Snapshot{Time: epoch},
+		},
+		Timings:    []sparkwright.Timing{{Step: "s", Seconds: 0.25}},
+		Owner:      "host/12/34",
+		CreatedAt:  epoch,
+		FinishedAt: &finished,
+	}
+}
+
+func TestRunRoundTrip(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	want := fullRun(store.NewRunID())
+	if err := s.CreateRun(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	finished := epoch.Add(time.Hour)
+	for n := 2; n >= 1; n-- {
+		a := sparkwright.Attempt{
+			ID: fmt.Sprintf("%s-%d", want.ID, n), RunID: want.ID, Number: n, State: sparkwright.AttemptLost, Analysis: "a", Script: "# ü\n",
+			Handle: &sparkwright.Handle{Version: 1, Executor: "connect", Data: json.RawMessage(`{"pid":1}`)}, Fault: want.Fault,
+			StartedAt: epoch, FinishedAt: &finished,
+		}
+		if err := s.PutAttempt(t.Context(), &a); err != nil {
+			t.Fatal(err)
+		}
+		want.Attempts = append([]sparkwright.Attempt{a}, want.Attempts...)
+	}
+	for _, id := range []string{want.ID, want.ID[:5]} {
+		got, err := s.Run(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Run(%q):\n%s", id, diff)
+		}
+	}
+	minimal := create(t, s, "r_minimal", sparkwright.RunQueued, time.Time{})
+	got, err := s.Run(t.Context(), minimal.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(minimal, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFinalStatesNeverChange(t *testing.T) {
+	t.Parallel()
+	for _, state := range []sparkwright.RunState{
+		sparkwright.RunQueued, sparkwright.RunGenerating, sparkwright.RunChecking, sparkwright.RunAwaitingApproval, sparkwright.RunRunning,
+		sparkwright.RunSucceeded, sparkwright.RunFailed, sparkwright.RunDeclined, sparkwright.RunCancelled,
+	} {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			r := create(t, s, "r_x", sparkwright.RunQueued, epoch)
+			r.State = state
+			if err := s.UpdateRun(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			r.State, r.Understood = sparkwright.RunRunning, "changed"
+			err := s.UpdateRun(t.Context(), r)
+			got, readErr := s.Run(t.Context(), "r_x")
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			unfinished, readErr := s.Unfinished(t.Context())
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			if state.Final() {
+				wantCode(t, err, sparkwright.CodeConflict)
+				if got.State != state || got.Understood != "" || len(unfinished) != 0 {
+					t.Errorf("stored: %+v, unfinished: %v", got, unfinished)
+				}
+				return
+			}
+			wantCode(t, err, "")
+			if got.State != sparkwright.RunRunning || got.Understood != "changed" || len(unfinished) != 1 || unfinished[0].Owner != "host/1/2" {
+				t.Errorf("stored: %+v, unfinished: %v", got, unfinished)
+			}
+		})
+	}
+}
+
+func TestAttempts(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	create(t, s, "r_x", sparkwright.RunRunning, epoch)
+	a := &sparkwright.Attempt{ID: "r_x-1", RunID: "r_x", Number: 1, State: sparkwright.AttemptSubmitting, StartedAt: epoch}
+	for _, state := range []sparkwright.AttemptState{sparkwright.AttemptSubmitting, sparkwright.AttemptRunning, sparkwright.AttemptFailed} {
+		a.State = state
+		wantCode(t, s.PutAttempt(t.Context(), a), "")
+	}
+	a.State = sparkwright.AttemptSucceeded
+	wantCode(t, s.PutAttempt(t.Context(), a), sparkwright.CodeConflict)
+	other := &sparkwright.Attempt{ID: "r_x-other", RunID: "r_x", Number: 1, State: sparkwright.AttemptRunning}
+	wantCode(t, s.PutAttempt(t.Context(), other), sparkwright.CodeConflict)
+	orphan := &sparkwright.Attempt{ID: "r_y-1", RunID: "r_y", Number: 1, State: sparkwright.AttemptRunning}
+	wantCode(t, s.PutAttempt(t.Context(), orphan), sparkwright.CodeNotFound)
+	got, err := s.Run(t.Context(), "r_x")
+	if err != nil || len(got.Attempts) != 1 || got.Attempts[0].State != sparkwright.AttemptFailed {
+		t.Errorf("stored: %+v, %v", got, err)
+	}
+}
+
+func TestFinding(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	_, err := s.Run(t.Context(), "r_abc")
+	wantCode(t, err, sparkwright.CodeNotFound)
+	for _, id := range []string{"r_abcdefghij", "r_abcxyz2345", "r_abc", "r_%", "r_zzzzzzzzzz"} {
+		create(t, s, id, sparkwright.RunQueued, epoch)
+	}
+	tests := []struct {
+		id, want string
+		code     sparkwright.Code
+		because  string
+	}{
+		{"r_abcd", "r_abcdefghij", "", ""},
+		{"r_abc", "r_abc", "", ""}, // a whole id is never ambiguous
+		{"r_%", "r_%", "", ""},     // no pattern
+		{"r_ab", "", sparkwright.CodeInvalid, "r_abc, r_abcdefghij, r_abcxyz2345"},
+		{"", "", sparkwright.CodeInvalid, ""},
+		{"r_zzzzzzyyzz", "", sparkwright.CodeNotFound, "the nearest are r_zzzzzzzzzz"},
+		{"R_ABC", "", sparkwright.CodeNotFound, "the nearest are"},
+		{"something else", "", sparkwright.CodeNotFound, "the newest are r_zzzzzzzzzz"},
+		{strings.Repeat("x", 1<<16), "", sparkwright.CodeNotFound, "the newest are"},
+		{"\xff\x00", "", sparkwright.CodeNotFound, ""},
+	}
+	for _, tt := range tests {
+		got, err := s.Run(t.Context(), tt.id)
+		wantCode(t, err, tt.code)
+		if err == nil && got.ID != tt.want {
+			t.Errorf("Run(%q) = %s, want %s", tt.id, got.ID, tt.want)
+		}
+		if e, ok := errors.AsType[*sparkwright.Error](err); ok && !strings.Contains(e.Because, tt.because) {
+			t.Errorf("Run(%.20q): because %q, want %q in it", tt.id, e.Because, tt.because)
+		}
+	}
+	wantCode(t, s.CreateRun(t.Context(), &sparkwright.Run{ID: "r_abc", State: sparkwright.RunQueued}), sparkwright.CodeConflict)
+	wantCode(t, s.UpdateRun(t.Context(), &sparkwright.Run{ID: "r_no", State: sparkwright.RunQueued}), sparkwright.CodeNotFound)
+	wantCode(t, s.CreateRun(t.Context(), &sparkwright.Run{}), sparkwright.CodeInvalid)
+}
+
+func TestRunsPages(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	var want []string
+	for i := range 7 { // two of each instant: the id decides
+		state := sparkwright.RunQueued
+		if i%3 == 0 {
+			state = sparkwright.RunFailed
+		}
+		id := fmt.Sprintf("r_%d", i)
+		create(t, s, id, state, epoch.Add(time.Duration(i/2)*time.Microsecond))
+		want = append([]string{id}, want...)
+	}
+	var got []string
+	for before := ""; ; before = got[len(got)-1] {
+		page, err := s.Runs(t.Context(), store.ListFilter{Limit: 3, Before: before})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			got = append(got, r.ID)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	failed, err := s.Runs(t.Context(), store.ListFilter{State: sparkwright.RunFailed})
+	if err != nil || len(failed) != 3 || failed[0].ID != "r_6" || failed[2].ID != "r_0" {
+		t.Errorf("failed runs: %v, %v", failed, err)
+	}
+	_, err = s.Runs(t.Context(), store.ListFilter{Before: "r_none"})
+	wantCode(t, err, sparkwright.CodeNotFound)
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	create(t, s, "r_a", sparkwright.RunSucceeded, epoch)
+	create(t, s, "r_b", sparkwright.RunQueued, epoch)
+	want := []sparkwright.Event{
+		{Type: sparkwright.EventState, State: sparkwright.RunRunning},
+		{Type: sparkwright.EventLog, Stream: "stderr", Text: "größe 🛒\x00\n" + strings.Repeat("x", 1<<20)},
+		{Type: sparkwright.EventProgress, Progress: &sparkwright.Progress{Tasks: 3, BytesRead: 1 << 50, Seconds: 0.5}},
+		{Type: sparkwright.EventStep, Step: "read", Text: "reading"},
+	}
+	for i := range want {
+		want[i].RunID, want[i].At = "r_a", epoch.Add(-time.Duration(i)*time.Second) // the number orders, not the clock
+		if err := s.AppendEvent(t.Context(), &want[i]); err != nil {
+			t.Fatal(err)
+		}
+		if want[i].Seq != int64(i+1) {
+			t.Errorf("event %d got number %d", i+1, want[i].Seq)
+		}
+	}
+	other := &sparkwright.Event{RunID: "r_b", Type: sparkwright.EventLog, Text: "bad \xff end"}
+	if err := s.AppendEvent(t.Context(), other); err != nil || other.Seq != 1 || other.At.IsZero() {
+		t.Errorf("event of the other run: %+v, %v", other, err)
+	}
+	got, err := s.Events(t.Context(), "r_a", 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	got, err = s.Events(t.Context(), "r_a", 1, 2)
+	if err != nil || len(got) != 2 || got[0].Seq != 2 || got[1].Seq != 3 {
+		t.Errorf("Events after 1, at most 2: %d, %v", len(got), err)
+	}
+	if got, err = s.Events(t.Context(), "r_b", 0, 0); err != nil || got[0].Text != "bad \uFFFD end" {
+		t.Errorf("invalid UTF-8: %v, %v", got, err)
+	}
+	if got, err = s.Events(t.Context(), "r_b", 1, 0); err != nil || len(got) != 0 {
+		t.Errorf("Events after the last: %v, %v", got, err)
+	}
+	_, err = s.Events(t.Context(), "r_c", 0, 0)
+	wantCode(t, err, sparkwright.CodeNotFound)
+	wantCode(t, s.AppendEvent(t.Context(), &sparkwright.Event{RunID: "r_c", Type: sparkwright.EventLog}), sparkwright.CodeNotFound)
+}
+
+func TestDatabasesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, statement string
+		code            sparkwright.Code
+	}{
+		{"newer program", "PRAGMA user_version = 999", sparkwright.CodeConflict},
+		{"another program", "PRAGMA application_id = 1", sparkwright.CodeInvalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "runs.db")
+			s := open(t, path)
+			if _, err := s.Exec(t.Context(), tt.statement); err != nil {
+				t.Fatal(err)
+			}
+			_, err := store.Open(t.Context(), path)
+			wantCode(t, err, tt.code)
+		})
+	}
+	t.Run("no database", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "runs.db")
+		text := strings.Repeat("not a database ", 1000)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Open(t.Context(), path)
+		if e, ok := errors.AsType[*sparkwright.Error](err); !ok || !strings.Contains(e.Because, "not a database") {
+			t.Errorf("Open: %#v", err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != text {
+			t.Error("the file was changed")
+		}
+	})
+	t.Run("a directory", func(t *testing.T) {
+		t.Parallel()
+		_, err := store.Open(t.Context(), t.TempDir())
+		wantCode(t, err, sparkwright.CodeInvalid)
+	})
+}
+
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	create(t, s, "r_x", sparkwright.RunRunning, epoch)
+	if _, err := s.Exec(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // SQLite takes the present size as the least
+		t.Fatal(err)
+	}
+	e := &sparkwright.Event{RunID: "r_x", Type: sparkwright.EventLog, Text: strings.Repeat("x", 1<<20)}
+	wantCode(t, s.AppendEvent(t.Context(), e), sparkwright.CodeResource)
+	if _, err := s.Exec(t.Context(), "PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, s.AppendEvent(t.Context(), e), "")
+	if e.Seq != 1 {
+		t.Errorf("the refused event took number 1: this one got %d", e.Seq)
+	}
+}
+
+func TestInterpretError(t *testing.T) {
+	t.Parallel()
+	own := sparkwright.Errorf(sparkwright.CodeDeclined, "own")
+	tests := []struct {
+		err  error
+		want sparkwright.Code
+	}{
+		{fmt.Errorf("x: %w", context.Canceled), sparkwright.CodeCancelled},
+		{context.DeadlineExceeded, sparkwright.CodeTimeout},
+		{&os.PathError{Err: syscall.ENOSPC}, sparkwright.CodeResource},
+		{&os.PathError{Err: syscall.EACCES}, sparkwright.CodeInvalid},
+		{&os.PathError{Err: syscall.EROFS}, sparkwright.CodeInvalid},
+		{errors.New("else"), sparkwright.CodeInternal},
+		{own, sparkwright.CodeDeclined},
+	}
+	for _, tt := range tests {
+		wantCode(t, store.InterpretError("do it", tt.err), tt.want)
+	}
+}
+
+func TestCancelledContext(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantCode(t, s.CreateRun(ctx, &sparkwright.Run{ID: "r_x", State: sparkwright.RunQueued}), sparkwright.CodeCancelled)
+	_, err := s.Run(ctx, "r_x")
+	wantCode(t, err, sparkwright.CodeCancelled)
+}
+
+func TestNewRunID(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		id := store.NewRunID()
+		if !regexp.MustCompile(`^r_[a-z2-7]{10}$`).MatchString(id) || seen[id] {
+			t.Fatalf("NewRunID() = %q", id)
+		}
+		seen[id] = true
+	}
+}
+
+// The stored form outlives the program: a field that is renamed in the API
+// must not make old runs unreadable.
+func TestStoredFormIsRead(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	_, err := s.Exec(t.Context(), `INSERT INTO runs VALUES ('r_old', 'succeeded', 'o', '{"text":"q","connection":"c","tables":["t"]}', 'u', 'g', 'e', 'r',
+		'[{"table":"t","view":"v","row_estimate":1,"bytes":2,"partitions":3}]', 'a', '{"reason":"ambiguous","message":"m"}',
+		'{"kind":"code","class":"c","sql_state":"s","message":"m","line":1,"log":"l"}',
+		'{"version":1,"run_id":"r_old","schema":[{"name":"n","type":"t"}],"row_count":5,"preview":[[1.10]],"location":"d"}',
+		'[{"step":"s","seconds":1}]', 1000000, 2000000, 0)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished := time.Unix(2, 0).UTC()
+	want := &sparkwright.Run{
+		ID: "r_old", Question: sparkwright.Question{Text: "q", Connection: "c", Tables: []string{"t"}},
+		State: sparkwright.RunSucceeded, Understood: "u", Generator: "g", Placement: sparkwright.Placement{Executor: "e", Reason: "r"},
+		Views: []sparkwright.TableUse{{Table: "t", View: "v", RowEstimate: 1, Bytes: 2, Partitions: 3}}, Analysis: "a",
+		Declined: &sparkwright.Declined{Reason: sparkwright.DeclineAmbiguous, Message: "m"},
+		Fault:    &sparkwright.Fault{Kind: sparkwright.FaultCode, Class: "c", SQLState: "s", Message: "m", Line: 1, Log: "l"},
+		Result: &sparkwright.Manifest{
+			Version: 1, RunID: "r_old", Schema: []sparkwright.ResultColumn{{Name: "n", Type: "t"}}, RowCount: 5,
+			Preview: [][]sparkwright.PreviewValue{{json.RawMessage("1.10")}}, Location: "d",
+		},
+		Timings: []sparkwright.Timing{{Step: "s", Seconds: 1}}, Owner: "o", CreatedAt: time.Unix(1, 0).UTC(), FinishedAt: &finished,
+	}
+	got, err := s.Run(t.Context(), "r_old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCancelIsSeenByTheOwner(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	run := &sparkwright.Run{ID: store.NewRunID(), State: sparkwright.RunQueued, Owner: "o", CreatedAt: time.Now().UTC()}
+	if err := s.CreateRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if wanted, err := s.CancelRequested(t.Context(), run.ID); wanted || err != nil {
+		t.Errorf("wanted %v, error %v before the request", wanted, err)
+	}
+	if err := s.RequestCancel(t.Context(), run.ID); err != nil {
+		t.Fatal(err)
+	}
+	if wanted, err := s.CancelRequested(t.Context(), run.ID); !wanted || err != nil {
+		t.Errorf("wanted %v, error %v after the request", wanted, err)
+	}
+	if err := s.RequestCancel(t.Context(), "r_nobody"); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
+		t.Errorf("an unknown run: %v", err)
+	}
+}
