@@ -1,0 +1,383 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// askOptions are the flags that ask and run share.
+type askOptions struct {
+	connection string
+	tables     []string
+	url        string
+	csv        string
+	glossary   string
+	codeOnly   bool
+	batch      bool
+	yes        bool
+}
+
+func (o *askOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.connection, "connection", "", "ask about this connection; all its tables unless --table is given")
+	f.StringArrayVar(&o.tables, "table", nil, "a table, as connection.schema.table; may be repeated")
+	f.StringVar(&o.url, "url", "", "a database that is not saved: postgresql://user@host/db (password in PGPASSWORD or in the URL)")
+	f.StringVar(&o.csv, "csv", "", "write all rows as CSV to this file, or - for stdout")
+	f.BoolVar(&o.batch, "batch", false, "run by spark-submit instead of the warm session")
+	f.BoolVar(&o.yes, "yes", false, "do not ask before running")
+}
+
+func newAskCommand(app *app) *cobra.Command {
+	var o askOptions
+	cmd := &cobra.Command{
+		Use:   `ask "QUESTION"`,
+		Short: "Ask a question in English",
+		Long:  "Ask a question in English. The rows go to stdout, everything else to stderr.\n\n" + exitHelp,
+		Example: `  sparkwright ask "top 5 countries by number of customers" --connection shop
+  sparkwright ask "orders per month in 2025" --table shop.sales.orders
+  sparkwright ask "how many users are there" --url postgresql://reader@localhost/app`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			instructions, err := o.instructions()
+			if err != nil {
+				return err
+			}
+			return app.carryOut(cmd, o, supervisor.Request{Question: args[0], Instructions: instructions})
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().StringVar(&o.glossary, "glossary", "", "a text file that says how terms are to be read")
+	cmd.Flags().BoolVar(&o.codeOnly, "code-only", false, "write the checked code to stdout and run nothing")
+	return cmd
+}
+
+func newRunCommand(app *app) *cobra.Command {
+	var o askOptions
+	cmd := &cobra.Command{
+		Use:   "run FILE.py",
+		Short: "Run analysis code of your own",
+		Long: "Run analysis code of your own: it sees `spark` and one temp view per table, and\n" +
+			"ends by assigning a DataFrame to `result`. - reads it from stdin.\n\n" + exitHelp,
+		Example: "  sparkwright run late.py --table shop.sales.orders --batch",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			code, err := app.readCode(args[0])
+			if err != nil {
+				return err
+			}
+			return app.carryOut(cmd, o, supervisor.Request{Code: code})
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+// maxCode bounds the size of analysis code.
+const maxCode = 100_000
+
+func (a *app) readCode(path string) (string, error) {
+	r := a.stdin
+	if path != "-" {
+		f, err := os.Open(path) //nolint:gosec // G304: the user's own file
+		if err != nil {
+			return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the analysis cannot be read: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // read only
+		r = f
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxCode+1))
+	if err != nil {
+		return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the analysis cannot be read: %w", err)
+	}
+	if len(text) > maxCode {
+		return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the analysis is larger than %d bytes", maxCode)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the analysis is empty")
+	}
+	return string(text), nil
+}
+
+func (o *askOptions) instructions() (string, error) {
+	if o.glossary == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(o.glossary)
+	if err != nil {
+		return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the glossary cannot be read: %w", err)
+	}
+	return string(text), nil
+}
+
+// carryOut runs a request and shows what comes of it.
+func (a *app) carryOut(cmd *cobra.Command, o askOptions, req supervisor.Request) error {
+	ctx := cmd.Context()
+	if o.url != "" {
+		name, err := a.addURL(o.url)
+		if err != nil {
+			return err
+		}
+		if o.connection != "" && o.connection != name {
+			return sparkwright.Errorf(sparkwright.CodeInvalid, "--url and --connection exclude one another")
+		}
+		o.connection = name
+	}
+	svc, err := a.service(ctx)
+	if err != nil {
+		return err
+	}
+	req.Connection, req.Tables, req.Batch, req.CodeOnly = o.connection, o.tables, o.batch, o.codeOnly
+	view := &progressView{app: a}
+	req.Observe = view.observe
+	if a.interactive() && !o.yes {
+		req.Approve = a.approve
+	}
+	run, err := svc.Ask(ctx, req)
+	a.out.clear()
+	if run == nil {
+		return err
+	}
+	return a.show(ctx, run, err, o)
+}
+
+// interactive reports whether a person sits at both ends.
+func (a *app) interactive() bool {
+	return a.out.terminal && isTerminal(a.stdin) && !a.json && !a.quiet && os.Getenv("CI") == ""
+}
+
+// confirmBytes is how much a run may read without being asked about.
+const confirmBytes = 10 << 30
+
+// approve asks before a run that reads very much.
+func (a *app) approve(run *sparkwright.Run) bool {
+	var bytes int64
+	for _, v := range run.Views {
+		bytes += v.Bytes
+	}
+	if bytes < confirmBytes {
+		return true
+	}
+	a.out.clear()
+	_, _ = fmt.Fprintf(a.stderr, "  This may read %s. Run it? [y/N] ", size(bytes))
+	var answer string
+	_, _ = fmt.Fscanln(a.stdin, &answer)
+	return strings.HasPrefix(strings.ToLower(answer), "y")
+}
+
+func (a *app) addURL(raw string) (string, error) {
+	conn, cred, err := postgres.ParseURL(raw)
+	if err != nil {
+		return "", err
+	}
+	if cred.Password == "" {
+		cred.Password = os.Getenv("PGPASSWORD")
+	}
+	dbs, err := a.openDatabases()
+	if err != nil {
+		return "", err
+	}
+	if conn.Name == "" {
+		conn.Name = "url"
+	}
+	dbs.extra[conn.Name] = login{conn: conn, cred: cred}
+	return conn.Name, nil
+}
+
+// progressView shows a run's events on stderr.
+type progressView struct{ app *app }
+
+func (v *progressView) observe(run *sparkwright.Run, e sparkwright.Event) {
+	a := v.app
+	if a.quiet || a.json {
+		return
+	}
+	switch {
+	case e.Type == sparkwright.EventProgress:
+		a.out.progress(*e.Progress)
+	case e.Type == sparkwright.EventStep && e.Step == "understood":
+		a.out.field("understood", e.Text)
+	case e.Type == sparkwright.EventStep && e.Text == "started":
+		a.out.waiting(e.Step, waitingFor[e.Step])
+	case e.Type == sparkwright.EventStep && e.Step == "generate" && e.Text == "done" && run.Declined == nil:
+		a.out.field("reads", readsLine(run))
+	case e.Type == sparkwright.EventState && e.State == sparkwright.RunChecking:
+		a.out.field("runs", run.Placement.Reason)
+	case e.Type == sparkwright.EventStep && e.Step == "check" && e.Text == "done":
+		a.out.field("check", fmt.Sprintf("policy ok · analyzer ok (%.1f s)", lastTiming(run)))
+	}
+}
+
+var waitingFor = map[string]string{
+	"catalog": "reading the catalog", "generate": "writing the analysis",
+	"check": "checking the analysis; the first time this starts Spark", "spark": "running",
+}
+
+func lastTiming(run *sparkwright.Run) float64 {
+	if n := len(run.Timings); n > 0 {
+		return run.Timings[n-1].Seconds
+	}
+	return 0
+}
+
+func readsLine(run *sparkwright.Run) string {
+	if len(run.Views) == 0 {
+		return "no table"
+	}
+	var parts []string
+	for _, v := range run.Views {
+		_, short, _ := strings.Cut(v.Table, ".")
+		part := fmt.Sprintf("%s (%s, %s", short, count(v.RowEstimate), size(v.Bytes))
+		if v.Partitions > 1 {
+			part += fmt.Sprintf(", %d reads at once", v.Partitions)
+		}
+		parts = append(parts, part+")")
+	}
+	return strings.Join(parts, " · ")
+}
+
+// show writes the outcome of a run.
+func (a *app) show(ctx context.Context, run *sparkwright.Run, err error, o askOptions) error {
+	if a.json {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		if e := enc.Encode(run); e != nil {
+			return fmt.Errorf("write the run: %w", e)
+		}
+		if err == nil && run.Declined != nil {
+			return reported(sparkwright.CodeDeclined, run.Declined.Message)
+		}
+		return err
+	}
+	switch {
+	case run.Declined != nil:
+		return a.showDeclined(run)
+	case err != nil:
+		code := a.report(err)
+		if run.Fault != nil && run.Fault.Line > 0 {
+			a.out.field("line", codeLine(run.Analysis, run.Fault.Line))
+		}
+		a.out.field("run", run.ID+" · sparkwright runs show "+run.ID)
+		_ = code
+		return reported(sparkwright.ErrorCode(err), err.Error())
+	case o.codeOnly:
+		a.printf("%s\n", strings.TrimRight(run.Analysis, "\n"))
+		return nil
+	}
+	if !a.quiet {
+		a.say("code", strings.TrimSpace(run.Analysis))
+		_, _ = fmt.Fprintln(a.stderr)
+	}
+	if e := a.writeResult(ctx, run.Result, o.csv); e != nil {
+		return e
+	}
+	a.say(summary(run), "run "+run.ID+" · sparkwright runs show "+run.ID)
+	return nil
+}
+
+// writeResult writes the rows: CSV to a file or pipe, a table for people.
+func (a *app) writeResult(ctx context.Context, m *sparkwright.Manifest, csvFile string) error {
+	if csvFile == "-" {
+		return writeCSV(ctx, a.stdout, m)
+	}
+	if csvFile != "" {
+		f, err := os.OpenFile(filepath.Clean(csvFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return sparkwright.Errorf(sparkwright.CodeInvalid, "the CSV file cannot be written: %w", err)
+		}
+		if err := writeCSV(ctx, f, m); err != nil {
+			_ = f.Close()
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return sparkwright.Errorf(sparkwright.CodeResource, "the CSV file cannot be written: %w", err)
+		}
+		a.say("csv", csvFile)
+	}
+	a.rows(m)
+	return nil
+}
+
+// writeCSV writes every row of a result, read from its parts.
+func writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest) error {
+	out := csv.NewWriter(w)
+	header := make([]string, len(m.Schema))
+	for i, c := range m.Schema {
+		header[i] = c.Name
+	}
+	if err := out.Write(header); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	err := artifact.Rows(ctx, m, func(cells []json.RawMessage) error {
+		record := make([]string, len(cells))
+		for i, v := range cells {
+			record[i] = cellText(v)
+		}
+		return out.Write(record)
+	})
+	out.Flush()
+	if err == nil {
+		err = out.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	return nil
+}
+
+func (a *app) showDeclined(run *sparkwright.Run) error {
+	d := run.Declined
+	a.out.field("declined", d.Message)
+	if len(d.Unplaced) > 0 {
+		a.out.field("unplaced", strings.Join(d.Unplaced, ", "))
+	}
+	a.out.field("near it", strings.Join(d.Near, ", "))
+	if len(d.Choices) > 0 {
+		a.out.field("choices", `"`+strings.Join(d.Choices, `" · "`)+`"`)
+	}
+	if len(d.Could) > 0 {
+		a.out.field("I could", `"`+strings.Join(d.Could, `" · "`)+`"`)
+	}
+	if run.Generator == "planner" {
+		a.out.field("a model", "set OPENAI_BASE_URL, OPENAI_MODEL and OPENAI_API_KEY to have a model write the analysis")
+	}
+	a.out.field("run", run.ID)
+	return reported(sparkwright.CodeDeclined, d.Message)
+}
+
+func summary(run *sparkwright.Run) string {
+	m := run.Result
+	text := thousands(m.RowCount) + " rows"
+	if m.RowCount == 1 {
+		text = "1 row"
+	}
+	if m.Truncated {
+		text += fmt.Sprintf(", the first %d shown", len(m.Preview))
+	}
+	var total float64
+	for _, t := range run.Timings {
+		total += t.Seconds
+	}
+	return fmt.Sprintf("%s · %.1f s", text, total)
+}
+
+func codeLine(code string, line int) string {
+	lines := strings.Split(code, "\n")
+	if line > len(lines) {
+		return ""
+	}
+	return fmt.Sprintf("%d: %s", line, lines[line-1])
+}

@@ -1,0 +1,146 @@
+// Command sparkwright answers questions about PostgreSQL data in plain
+// English by writing PySpark, checking it, running it, and returning rows that
+// can be trusted.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/pgembed"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	pgembed.KeeperMain()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program: it returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app := newApp(stdin, stdout, stderr)
+	defer app.close()
+	root := newRoot(app)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil && sparkwright.ErrorCode(err) == sparkwright.CodeInternal {
+		err = sparkwright.Errorf(sparkwright.CodeCancelled, "interrupted")
+	}
+	return app.report(err)
+}
+
+func newRoot(app *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sparkwright",
+		Short:         "Answers questions about PostgreSQL data with Spark",
+		Long:          "Sparkwright answers questions about PostgreSQL data in plain English by writing\nPySpark, checking it, running it, and returning rows that can be trusted.\n\n" + exitHelp,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeInvalid, Message: err.Error(), Remedy: "see " + cmd.CommandPath() + " --help",
+		}
+	})
+	root.PersistentFlags().BoolVar(&app.json, "json", false, "write JSON to stdout, and errors as JSON to stderr")
+	root.PersistentFlags().BoolVarP(&app.quiet, "quiet", "q", false, "no progress on stderr")
+	root.AddCommand(
+		newAskCommand(app), newRunCommand(app), newRunsCommand(app), newTablesCommand(app), newDescribeCommand(app),
+		newConnectionsCommand(app), newRuntimeCommand(app), newServeCommand(app), newDemoCommand(app),
+	)
+	return root
+}
+
+// The exit codes. exitHelp tells of them.
+const (
+	exitInternal     = 1
+	exitInvalid      = 2
+	exitNotFound     = 3
+	exitDeclined     = 4
+	exitJobFailed    = 5
+	exitUnavailable  = 6
+	exitUnauthorized = 7
+	exitMissing      = 8
+	exitResource     = 9
+	exitTimeout      = 10
+	exitConflict     = 11
+	exitCancelled    = 130
+)
+
+const exitHelp = `Exit codes: 0 answered · 1 a defect of ours · 2 wrong input · 3 not found ·
+4 declined · 5 the job failed · 6 a service does not answer · 7 not allowed ·
+8 Python or Java is missing · 9 disk or memory · 10 time limit · 11 conflict ·
+130 cancelled`
+
+// exitCode is the one table from error codes to exit codes.
+func exitCode(err error) int {
+	codes := map[sparkwright.Code]int{
+		"": 0, sparkwright.CodeInvalid: exitInvalid, sparkwright.CodeNotFound: exitNotFound,
+		sparkwright.CodeConflict: exitConflict, sparkwright.CodeUnauthorized: exitUnauthorized,
+		sparkwright.CodeUnavailable: exitUnavailable, sparkwright.CodeResource: exitResource,
+		sparkwright.CodeMissing: exitMissing, sparkwright.CodeCancelled: exitCancelled,
+		sparkwright.CodeTimeout: exitTimeout, sparkwright.CodeJobFailed: exitJobFailed,
+		sparkwright.CodeDeclined: exitDeclined, sparkwright.CodeInternal: exitInternal,
+	}
+	return codes[sparkwright.ErrorCode(err)]
+}
+
+// report tells of an error and returns the exit code.
+func (a *app) report(err error) int {
+	code := exitCode(err)
+	if err == nil || errors.Is(err, errReported) {
+		return code
+	}
+	e, ok := errors.AsType[*sparkwright.Error](err)
+	if !ok {
+		// Cobra's own complaints (unknown command, wrong number of arguments).
+		e = &sparkwright.Error{Code: sparkwright.CodeInternal, Message: err.Error()}
+		if s := err.Error(); strings.HasPrefix(s, "unknown command") || strings.Contains(s, "arg(s)") || strings.Contains(s, "required flag") {
+			e.Code, e.Remedy = sparkwright.CodeInvalid, "see sparkwright --help"
+			code = exitInvalid
+		}
+	}
+	if a.json {
+		_ = json.NewEncoder(a.stderr).Encode(map[string]any{"error": map[string]any{
+			"code": e.Code, "message": e.Message, "because": e.Because, "remedy": e.Remedy, "exit": code,
+		}})
+		return code
+	}
+	word := "failed"
+	if e.Code == sparkwright.CodeCancelled {
+		word = "cancelled"
+	}
+	a.out.field(word, e.Message)
+	a.out.field("because", e.Because)
+	a.out.field("do", e.Remedy)
+	return code
+}
+
+// errReported marks an error that the user has been told already.
+var errReported = errors.New("reported")
+
+func reported(code sparkwright.Code, text string) error {
+	return &sparkwright.Error{Code: code, Message: text, Err: errReported}
+}
+
+func (a *app) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stdout, format, args...)
+}

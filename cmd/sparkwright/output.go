@@ -1,0 +1,224 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// printer writes what goes to stderr: progress and explanations.
+type printer struct {
+	w        io.Writer
+	terminal bool
+	colour   bool
+	width    int
+	bar      bool // a progress line stands on the terminal
+}
+
+func newPrinter(w io.Writer) *printer {
+	p := &printer{w: w, width: 100}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // G115: file descriptors are small
+		p.terminal = true
+		p.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 { //nolint:gosec // G115: see above
+			p.width = width
+		}
+	}
+	return p
+}
+
+const labelWidth = 10
+
+// field writes a labelled text, wrapped under itself; nothing when it is empty.
+func (p *printer) field(label, body string) {
+	if body == "" {
+		return
+	}
+	p.clear()
+	shown := fmt.Sprintf("%-*s", labelWidth, label)
+	if p.colour {
+		c := text.Faint
+		if label == "failed" || label == "declined" {
+			c = text.FgRed
+		}
+		shown = c.Sprint(shown)
+	}
+	room := max(30, min(p.width, 120)-labelWidth-4)
+	for i, line := range wrap(clean(body), room) {
+		if i > 0 {
+			shown = strings.Repeat(" ", labelWidth)
+		}
+		_, _ = fmt.Fprintf(p.w, "  %s  %s\n", shown, line)
+	}
+}
+
+// progress shows how far Spark is: one line that is written over.
+func (p *printer) progress(pr sparkwright.Progress) {
+	if !p.terminal || pr.Tasks == 0 {
+		return
+	}
+	const cells = 20
+	full := min(cells, cells*pr.TasksDone/pr.Tasks)
+	line := fmt.Sprintf("  %-*s  %s%s  stage %d/%d · %d of %d tasks · %.0f s", labelWidth, "spark",
+		strings.Repeat("█", full), strings.Repeat("░", cells-full), min(pr.StagesDone+1, pr.Stages), pr.Stages, pr.TasksDone, pr.Tasks, pr.Seconds)
+	_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+	p.bar = true
+}
+
+// waiting shows what is waited for, on a terminal.
+func (p *printer) waiting(label, what string) {
+	if p.terminal {
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K  %-*s  %s …", labelWidth, label, what)
+		p.bar = true
+	}
+}
+
+func (p *printer) clear() {
+	if p.bar {
+		_, _ = fmt.Fprint(p.w, "\r\x1b[K")
+		p.bar = false
+	}
+}
+
+// clean takes out what could steer a terminal: data and names are not ours.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x202e {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+func wrap(s string, width int) []string {
+	var out []string
+	for line := range strings.SplitSeq(s, "\n") {
+		out = append(out, strings.Split(text.WrapSoft(line, width), "\n")...)
+	}
+	return out
+}
+
+// cellWidth is the most of one cell that a table shows.
+const cellWidth = 48
+
+// rows writes a result as a table: numbers to the right with the scale they
+// have, NULL as ∅, empty text as ”, long text cut in the middle.
+func (a *app) rows(m *sparkwright.Manifest) {
+	if len(m.Schema) == 0 {
+		return
+	}
+	t := table.NewWriter()
+	t.SetOutputMirror(a.stdout)
+	style := table.StyleDefault
+	style.Options = table.Options{SeparateHeader: true}
+	style.Format.Header = text.FormatDefault
+	style.Box = table.BoxStyle{MiddleHorizontal: "─", MiddleSeparator: "  ", MiddleVertical: "  ", PaddingLeft: "", PaddingRight: "", Left: "  ", LeftSeparator: "  "}
+	style.Options.DrawBorder = false
+	style.Options.SeparateColumns = true
+	t.SetStyle(style)
+	header := make(table.Row, len(m.Schema))
+	configs := make([]table.ColumnConfig, len(m.Schema))
+	for i, c := range m.Schema {
+		header[i] = clean(c.Name)
+		align := text.AlignLeft
+		if numeric(c.Type) {
+			align = text.AlignRight
+		}
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
+	}
+	t.AppendHeader(header)
+	t.SetColumnConfigs(configs)
+	for _, row := range m.Preview {
+		cells := make(table.Row, len(row))
+		for i, v := range row {
+			cells[i] = showCell(v)
+		}
+		t.AppendRow(cells)
+	}
+	t.Render()
+}
+
+func numeric(sparkType string) bool {
+	for _, p := range []string{"tinyint", "smallint", "int", "bigint", "float", "double", "decimal"} {
+		if sparkType == p || strings.HasPrefix(sparkType, p+"(") {
+			return true
+		}
+	}
+	return false
+}
+
+// showCell is a cell for people.
+func showCell(v json.RawMessage) string {
+	s := cellText(v)
+	switch {
+	case string(v) == "null":
+		return "∅"
+	case s == "":
+		return "''"
+	}
+	s = strings.NewReplacer("\n", "⏎", "\t", "⇥").Replace(clean(s))
+	if n := utf8.RuneCountInString(s); n > cellWidth {
+		r := []rune(s)
+		s = string(r[:cellWidth/2]) + "…" + string(r[n-cellWidth/2+1:])
+	}
+	return s
+}
+
+// cellText is a cell as plain text, with every digit that the job wrote.
+func cellText(v json.RawMessage) string {
+	var s string
+	if len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &s) == nil {
+		return s
+	}
+	if string(v) == "null" {
+		return ""
+	}
+	return string(v)
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 1<<20:
+		return fmt.Sprintf("%d MB", n>>20)
+	default:
+		return fmt.Sprintf("%d kB", (n+1023)>>10)
+	}
+}
+
+// count writes an estimate of rows for people.
+func count(n int64) string {
+	switch {
+	case n < 0:
+		return "? rows"
+	case n >= 1_000_000:
+		return fmt.Sprintf("%.1f M rows", float64(n)/1e6)
+	case n >= 10_000:
+		return fmt.Sprintf("%d k rows", n/1000)
+	default:
+		return fmt.Sprintf("%d rows", n)
+	}
+}
+
+// thousands writes an exact number with separators.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,262 @@
+// Command eval measures how often questions are answered, and rightly.
+//
+// With -suite DIR it takes DIR/questions.jsonl and DIR/databases/*.sql; without,
+// the project's own questions over the demo data. Every question is given to
+// the generator, its analysis is carried out, and the rows are compared with
+// those of the hand-written SQL.
+//
+// Scoring is by execution match: {a, b} in a gold SELECT or GROUP BY means that
+// any non-empty choice of those columns is right (and further columns are
+// accepted), {} in GROUP BY repeats the choice, semicolons separate
+// alternatives. Names and order of columns are ignored, numbers have a relative
+// tolerance of 1e-6, and the order of rows counts when the question asks for
+// one. Rows for a question that cannot be answered are wrong.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/planner"
+)
+
+func main() {
+	pgembed.KeeperMain()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "eval:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	suite string // directory of the suite
+	json  string // file for the rows of every answer
+	sql   bool   // show the code of every answer
+}
+
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	var o options
+	fs := flag.NewFlagSet("eval", flag.ContinueOnError)
+	fs.SetOutput(progress)
+	fs.StringVar(&o.suite, "suite", "", "directory with questions.jsonl and databases/*.sql; default: the demo data")
+	fs.StringVar(&o.json, "json", "", "write the rows of every answer to this file, one JSON object a line")
+	fs.BoolVar(&o.sql, "sql", false, "show what was understood and the code, for every answer")
+	if err := fs.Parse(args); err != nil {
+		return sparkwright.Errorf(sparkwright.CodeInvalid, "%w", err)
+	}
+	dir, err := os.MkdirTemp("", "sparkwright-eval-")
+	if err != nil {
+		return sparkwright.Errorf(sparkwright.CodeResource, "cannot make a directory: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	db, err := startServer(ctx, filepath.Join(dir, "pg"), filepath.Join(cache, "sparkwright", "postgresql"), func(s string) { _, _ = fmt.Fprintln(progress, s) })
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		_ = db.Close(end)
+	}()
+	questions, err := prepare(ctx, db, o.suite)
+	if err != nil {
+		return err
+	}
+	h := &harness{db: db, gen: planner.New(), runner: direct{db: db}, out: out, verbose: o.sql, catalogs: map[string]*sparkwright.Catalog{}}
+	list, answers, err := h.all(ctx, questions)
+	if err != nil {
+		return err
+	}
+	if o.json != "" {
+		if err := writeAnswers(o.json, answers); err != nil {
+			return err
+		}
+	}
+	return report(out, list)
+}
+
+// prepare loads the databases and reads the questions.
+func prepare(ctx context.Context, db Database, suite string) ([]question, error) {
+	if suite == "" {
+		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "name a suite with -suite DIR")
+	}
+	questions, err := readQuestions(filepath.Join(suite, "questions.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, q := range questions {
+		if seen[q.Database] {
+			continue
+		}
+		seen[q.Database] = true
+		script, err := os.ReadFile(filepath.Join(suite, "databases", filepath.Base(q.Database)+".sql"))
+		if err != nil {
+			return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "cannot read the database %q: %w", q.Database, err)
+		}
+		if err := db.Load(ctx, q.Database, string(script)); err != nil {
+			return nil, err
+		}
+	}
+	return questions, nil
+}
+
+// harness asks questions and scores the answers.
+type harness struct {
+	db       Database
+	gen      sparkwright.Generator
+	runner   Runner
+	out      io.Writer
+	verbose  bool
+	catalogs map[string]*sparkwright.Catalog
+}
+
+// answer is what is written with -json.
+type answer struct {
+	ID       string  `json:"id"`
+	Rows     [][]any `json:"rows"`
+	Declined bool    `json:"declined"`
+	Error    string  `json:"error,omitempty"`
+}
+
+func (h *harness) all(ctx context.Context, questions []question) ([]scored, []answer, error) {
+	var list []scored
+	var answers []answer
+	for _, q := range questions {
+		s, a, err := h.one(ctx, q)
+		if err != nil {
+			return nil, nil, err
+		}
+		list, answers = append(list, s), append(answers, a)
+		if s.Outcome == wrong || s.Outcome == failed {
+			_, _ = fmt.Fprintf(h.out, "%s: %s: %s\n  %s\n", s.Outcome, q.ID, q.Question, s.Detail)
+		}
+	}
+	return list, answers, nil
+}
+
+func (h *harness) catalog(ctx context.Context, database string) (*sparkwright.Catalog, error) {
+	if c, ok := h.catalogs[database]; ok {
+		return c, nil
+	}
+	c, err := h.db.Catalog(ctx, database)
+	if err == nil {
+		h.catalogs[database] = c
+	}
+	return c, err
+}
+
+func (h *harness) one(ctx context.Context, q question) (scored, answer, error) {
+	s, a := scored{question: q}, answer{ID: q.ID}
+	cat, err := h.catalog(ctx, q.Database)
+	if err != nil {
+		return s, a, err
+	}
+	reply, err := h.gen.Generate(ctx, sparkwright.GenerateRequest{Question: q.Question, Instructions: q.glossary(), Catalog: cat})
+	if err != nil {
+		return s, a, err
+	}
+	if d := reply.Declined; d != nil {
+		s.Outcome, s.Detail, a.Declined = declined, d.Message, true
+		if h.verbose {
+			_, _ = fmt.Fprintf(h.out, "-- %s: %s\n-- declined (%s): %s\n-- near: %v; could: %q\n\n", q.ID, q.Question, d.Reason, d.Message, d.Near, d.Could)
+		}
+		return s, a, nil
+	}
+	if h.verbose {
+		_, _ = fmt.Fprintf(h.out, "-- %s: %s\n-- %s\n%s\n", q.ID, q.Question, reply.Analysis.Understood, reply.Analysis.Code)
+	}
+	_, rows, err := h.runner.Run(ctx, q.Database, cat, reply.Analysis)
+	if err != nil {
+		s.Outcome, s.Detail, a.Error = failed, err.Error(), err.Error()
+		return s, a, ctx.Err()
+	}
+	if rows == nil {
+		rows = [][]any{}
+	}
+	a.Rows = rows
+	s.Outcome, s.Detail = wrong, reply.Analysis.Understood
+	if q.Answerable {
+		ok, err := h.compare(ctx, q, rows)
+		if err != nil {
+			return s, a, err
+		}
+		if ok {
+			s.Outcome = right
+		}
+	}
+	return s, a, nil
+}
+
+// compare reports whether rows equal those of an alternative of the gold. An
+// alternative that does not run is passed over, unless none runs.
+func (h *harness) compare(ctx context.Context, q question, rows [][]any) (bool, error) {
+	ordered := asksOrder(q.Question)
+	var errs []error
+	alternatives := expandGold(q.GoldSQL)
+	for _, alt := range alternatives {
+		names, want, err := h.db.Query(ctx, q.Database, alt.SQL)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if matches(gold{Rows: want, Braces: alt.Braces, Order: orderOf(alt.SQL, names)}, rows, ordered) {
+			return true, nil
+		}
+	}
+	if len(errs) == len(alternatives) {
+		return false, sparkwright.Errorf(sparkwright.CodeInvalid, "no SQL of %s runs: %w", q.ID, errors.Join(errs...))
+	}
+	return false, nil
+}
+
+func writeAnswers(path string, answers []answer) error {
+	f, err := os.Create(path) //nolint:gosec // the file is the caller's choice
+	if err != nil {
+		return sparkwright.Errorf(sparkwright.CodeResource, "cannot write the answers: %w", err)
+	}
+	enc := json.NewEncoder(f)
+	for _, a := range answers {
+		for _, r := range a.Rows {
+			for i, v := range r {
+				r[i] = jsonable(v)
+			}
+		}
+		err = errors.Join(err, enc.Encode(a))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return sparkwright.Errorf(sparkwright.CodeResource, "cannot write the answers: %w", err)
+	}
+	return nil
+}
+
+func jsonable(v any) any {
+	switch x := v.(type) {
+	case time.Time:
+		return x.UTC().Format("2006-01-02 15:04:05.999999")
+	case time.Duration:
+		d := x / (24 * time.Hour)
+		r := x - d*24*time.Hour
+		return fmt.Sprintf("%d days, %d:%02d:%02d", d, int(r.Hours()), int(r.Minutes())%60, int(r.Seconds())%60)
+	default:
+		return v
+	}
+}

@@ -1,0 +1,168 @@
+// Package demo loads the demo data "shop" into a PostgreSQL database: two
+// schemas with customers, products, about a million order lines and what
+// belongs to them. The data is generated inside the database and always the
+// same.
+package demo
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+//go:embed shop.sql
+var shopSQL string
+
+const (
+	// Reader is the login that may read the demo data and nothing else.
+	Reader = "shop_reader"
+	// version is raised when shop.sql changes; older data is then replaced.
+	version = 1
+	// lockKey lets only one process load at a time.
+	lockKey = 0x73706b77
+)
+
+// Options for Load.
+type Options struct {
+	ReaderPassword string // password that Reader gets, also when the data is there already
+}
+
+// Load makes the database hold the whole demo data and the login Reader. It
+// returns quickly when that is so already, and begins anew when an earlier call
+// was broken off. conn must be a superuser or own the database and be allowed to
+// create roles. Schemas named sales or crm that Load has not made are never
+// touched: CodeConflict.
+func Load(ctx context.Context, conn *pgx.Conn, o Options, progress func(string)) error {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	if o.ReaderPassword == "" || strings.ContainsRune(o.ReaderPassword, 0) {
+		return sparkwright.Errorf(sparkwright.CodeInvalid, "the login %s needs a password", Reader)
+	}
+	if err := exec(ctx, conn, fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey)); err != nil {
+		return err
+	}
+	defer func() {
+		_ = exec(context.WithoutCancel(ctx), conn, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", lockKey))
+	}()
+
+	there, err := complete(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if !there {
+		if err := load(ctx, conn, progress); err != nil {
+			return err
+		}
+	}
+	return grant(ctx, conn, o.ReaderPassword)
+}
+
+// complete reports whether the data is there as a whole. Data that is not ours
+// is an error.
+func complete(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var marker, schemas bool
+	err := conn.QueryRow(ctx, `SELECT to_regclass('sparkwright_demo.shop') IS NOT NULL,
+		EXISTS (SELECT FROM pg_namespace WHERE nspname IN ('sales', 'crm'))`).Scan(&marker, &schemas)
+	if err != nil {
+		return false, failed(err)
+	}
+	if !marker {
+		if schemas {
+			return false, &sparkwright.Error{
+				Code: sparkwright.CodeConflict, Message: "the demo data cannot be loaded into this database",
+				Because: "it has a schema sales or crm of its own", Remedy: "use an empty database",
+			}
+		}
+		return false, nil
+	}
+	var whole bool
+	err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(complete AND version = $1), false) FROM sparkwright_demo.shop", version).Scan(&whole)
+	if err != nil {
+		return false, failed(err)
+	}
+	return whole, nil
+}
+
+// load runs the steps of shop.sql, between marks that tell a broken-off load
+// from a whole one.
+func load(ctx context.Context, conn *pgx.Conn, progress func(string)) error {
+	err := exec(ctx, conn, `
+		BEGIN;
+		DROP SCHEMA IF EXISTS sales, crm CASCADE;
+		CREATE SCHEMA IF NOT EXISTS sparkwright_demo;
+		CREATE TABLE IF NOT EXISTS sparkwright_demo.shop (version integer, complete boolean);
+		TRUNCATE sparkwright_demo.shop;
+		COMMENT ON TABLE sparkwright_demo.shop IS 'Tells whether the demo data is there as a whole';
+		COMMIT;
+		SET synchronous_commit = off;
+		SET timezone = 'UTC';
+		SET work_mem = '64MB';
+		SET maintenance_work_mem = '128MB';
+		SET client_min_messages = warning;
+		DROP FUNCTION IF EXISTS pg_temp.u, pg_temp.pick, pg_temp.uuid;`)
+	if err != nil {
+		return err
+	}
+	for _, step := range strings.Split(shopSQL, "-- step: ")[1:] {
+		title, sql, _ := strings.Cut(step, "\n")
+		progress(title)
+		if err := exec(ctx, conn, sql); err != nil {
+			return err
+		}
+	}
+	return exec(ctx, conn, fmt.Sprintf(`
+		RESET ALL;
+		INSERT INTO sparkwright_demo.shop VALUES (%d, true);`, version))
+}
+
+// grant creates Reader, or gives it its password and privileges again.
+func grant(ctx context.Context, conn *pgx.Conn, password string) error {
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", Reader).Scan(&exists); err != nil {
+		return failed(err)
+	}
+	verb := "CREATE"
+	if exists {
+		verb = "ALTER"
+	}
+	return exec(ctx, conn, fmt.Sprintf(`
+		
+		%s ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %s;
+		
+		ALTER ROLE %[2]s SET default_transaction_read_only = on;
+		GRANT USAGE ON SCHEMA sales, crm TO %[2]s;
+		GRANT SELECT ON ALL TABLES IN SCHEMA sales, crm TO %[2]s;`, verb, Reader, literal(password)))
+}
+
+// literal quotes a text for any setting of standard_conforming_strings.
+func literal(s string) string {
+	return " E'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
+}
+
+// exec runs statements that return nothing of interest.
+func exec(ctx context.Context, conn *pgx.Conn, sql string) error {
+	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+func failed(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeCancelled, Message: "loading the demo data was cancelled",
+			Remedy: "run it again; it begins anew", Err: err,
+		}
+	}
+	return &sparkwright.Error{
+		Code: sparkwright.CodeInternal, Message: "the demo data could not be loaded", Because: err.Error(),
+		Remedy: "run it again; it begins anew", Err: err,
+	}
+}

@@ -1,0 +1,838 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// refusal is why a question that was read cannot be answered.
+type refusal struct {
+	reason  sparkwright.DeclineReason
+	message string
+	choices []string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+func refuse(reason sparkwright.DeclineReason, format string, args ...any) *refusal {
+	return &refusal{reason: reason, message: fmt.Sprintf(format, args...)}
+}
+
+// plan is a query whose names are bound to columns.
+type plan struct {
+	q       *query
+	root    *table
+	rootEnt *entity
+	agg     bool
+	tops    []*entity // entities that stand in the question itself
+	assume  []string
+}
+
+type binder struct {
+	s *schema
+	p *plan
+}
+
+// bind chooses columns and the table that rows are counted in.
+func (s *schema) bind(q *query) (*plan, error) {
+	b := &binder{s: s, p: &plan{q: q}}
+	if err := b.checkShape(); err != nil {
+		return nil, err
+	}
+	if err := b.chooseRoot(); err != nil {
+		return nil, err
+	}
+	b.collectTops()
+	if err := b.bindItems(); err != nil {
+		return nil, err
+	}
+	for _, e := range b.p.tops {
+		if err := b.bindConds(&e.conds, e); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.bindConds(&q.conds, b.p.rootEnt); err != nil {
+		return nil, err
+	}
+	for _, m := range q.measures() {
+		if err := b.bindConds(&m.conds, m.ent); err != nil {
+			return nil, err
+		}
+	}
+	return b.p, nil
+}
+
+func (q *query) measures() []*measure {
+	var out []*measure
+	for _, it := range q.items {
+		if it.m != nil {
+			out = append(out, it.m)
+		}
+		if it.by != nil {
+			out = append(out, it.by)
+		}
+	}
+	for _, o := range q.order {
+		if o.it.m != nil {
+			out = append(out, o.it.m)
+		}
+	}
+	return out
+}
+
+// checkShape refuses what was read but would leave something open.
+func (b *binder) checkShape() error {
+	q := b.p.q
+	b.plainOrder()
+	ordered := false
+	for _, n := range q.notes {
+		if n == "ordered" || n == "order desc" || n == "order asc" {
+			ordered = true
+		}
+	}
+	for _, n := range q.notes {
+		switch {
+		case n == "needs order" && q.limit == 0 && !ordered && len(q.order) < 2:
+			return refuse(sparkwright.DeclineAmbiguous, "It is not clear how many rows are asked for; say \"top 10\" or \"ordered by\".")
+		case n == "bottom":
+			for _, o := range q.order {
+				o.desc = false
+			}
+		case (n == "order desc" || n == "order asc") && len(q.order) == 0:
+			for i := len(q.items) - 1; i >= 0; i-- {
+				if it := q.items[i]; it.m != nil || it.kind == itemBucket {
+					q.order = append(q.order, &ordering{it: it, desc: n == "order desc"})
+					break
+				}
+			}
+			if len(q.order) == 0 && len(q.dims) > 0 {
+				q.order = append(q.order, &ordering{it: q.dims[0], desc: n == "order desc"})
+			}
+			if len(q.order) == 0 && len(q.items) > 0 {
+				q.order = append(q.order, &ordering{it: q.items[len(q.items)-1], desc: n == "order desc"})
+			}
+		case n == "alphabetical" && len(q.order) == 0 && len(q.items) > 0:
+			q.order = append(q.order, &ordering{it: q.items[0]})
+		}
+	}
+	if q.top && len(q.order) == 0 {
+		return refuse(sparkwright.DeclineAmbiguous, "It is not clear by what the first rows are chosen; say \"top 5 … by …\".")
+	}
+	if len(q.items) == 0 {
+		return refuse(sparkwright.DeclineNotUnderstood, "It is not clear what to show.")
+	}
+	// a property before which a number of rows of something is required: groups
+	if q.head != nil && q.head.attr != nil && q.head.ent == nil {
+		for _, c := range q.conds {
+			if c.kind == condCount {
+				b.p.agg = true
+			}
+		}
+	}
+	if len(q.measures()) > 0 || len(q.dims) > 0 {
+		b.p.agg = true
+	}
+	if b.p.agg && len(q.measures()) == 0 && len(q.dims) > 0 {
+		// "the names of customers for each state": a listing with its group
+		return refuse(sparkwright.DeclineNotUnderstood, "It is not clear what to compute for each group.")
+	}
+	return nil
+}
+
+// plainOrder reads "by number of citations" as the column of that name where
+// rows are listed, and drops what is ordered by twice.
+func (b *binder) plainOrder() {
+	q := b.p.q
+	listing := len(q.dims) == 0
+	for _, it := range q.items {
+		listing = listing && it.m == nil
+	}
+	var keep []*ordering
+	for _, o := range q.order {
+		if m := o.it.m; listing && m != nil && m.fn == "sum" && m.attr != nil && m.plain {
+			o.it = &item{kind: itemAttr, attr: m.attr, text: m.attr.text}
+		}
+		again := false
+		for _, k := range keep {
+			if sameItem(k.it, o.it) {
+				again = true
+				k.desc = o.desc
+			}
+		}
+		if !again {
+			keep = append(keep, o)
+		}
+	}
+	q.order = keep
+}
+
+// anchors are the tables named in the question.
+func (b *binder) anchors() []*table {
+	var out []*table
+	seen := map[*table]bool{}
+	for _, e := range b.p.q.context {
+		if !seen[e.t] {
+			seen[e.t] = true
+			out = append(out, e.t)
+		}
+	}
+	return out
+}
+
+const ambiguityGap = 0.12
+
+// resolve chooses the column that an attribute means: close by name and close
+// to the tables it was said of. Two that are equally close are ambiguous.
+func (b *binder) resolve(a *attr, near []*table, ok func(*column) bool) (*column, error) {
+	if a.col != nil {
+		return a.col, nil
+	}
+	var best, second *column
+	bc, sc := 1e9, 1e9
+	for _, cand := range a.cands {
+		if ok != nil && !ok(cand.c) {
+			continue
+		}
+		cost := 1e9
+		for i, t := range near {
+			d := b.s.distance(t, cand.c.t)
+			if d < 0 || d > 0 && !cand.explicit && generic(a.text) {
+				continue
+			}
+			w := 0.5
+			if cand.explicit {
+				w = 0.1
+			}
+			if x := d*w + float64(i)*0.13; x < cost {
+				cost = x
+			}
+		}
+		if len(near) == 0 {
+			cost = 0
+		}
+		cost += (1 - cand.score) * 2
+		if cand.explicit {
+			cost -= 0.3
+		}
+		switch {
+		case cost < bc:
+			second, sc = best, bc
+			best, bc = cand.c, cost
+		case cost < sc:
+			second, sc = cand.c, cost
+		}
+	}
+	if best == nil || bc > 1e8 {
+		return nil, refuse(sparkwright.DeclineUnanswerable, "%q has no column that can be joined to the other tables of the question.", a.text)
+	}
+	if second != nil && sc-bc < ambiguityGap && !b.s.sameKey(best, second) {
+		r := refuse(sparkwright.DeclineAmbiguous, "%q can be %s or %s.", a.text, qualified(best), qualified(second))
+		r.choices = []string{qualified(best), qualified(second)}
+		return nil, r
+	}
+	a.col = best
+	if !strings.EqualFold(strings.Join(best.full, " "), a.text) {
+		b.assume("%q is read as %s.", a.text, qualified(best))
+	}
+	return best, nil
+}
+
+// generic tells names that almost every table has: they are only looked for
+// where they were said to be.
+func generic(text string) bool {
+	w := tokenize(text)
+	return len(w) == 1 && oneOf(w[0].stem, "name id titl type status date code number descript kind label email phone")
+}
+
+func qualified(c *column) string { return c.t.view + "." + c.src.Name }
+
+func (b *binder) assume(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	if !contains(b.p.assume, s) {
+		b.p.assume = append(b.p.assume, s)
+	}
+}
+
+// sameKey reports whether two columns are joined to one another.
+func (s *schema) sameKey(x, y *column) bool {
+	for _, e := range s.edges[x.t.id] {
+		if len(e.cols) == 1 && e.cols[0] == x && e.ref[0] == y {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *binder) chooseRoot() error {
+	q := b.p.q
+	var tabs []*table
+	add := func(t *table) {
+		for _, x := range tabs {
+			if x == t {
+				return
+			}
+		}
+		tabs = append(tabs, t)
+	}
+	anchors := b.anchors()
+	for _, m := range q.measures() {
+		if m.fn == "" {
+			return refuse(sparkwright.DeclineAmbiguous, "%q holds numbers; say whether their total, their average, or how many different ones is meant.", m.attr.text)
+		}
+		if m.ent != nil {
+			add(m.ent.t)
+			continue
+		}
+		near := anchors
+		if m.attr.near != nil {
+			near = append([]*table{m.attr.near.t}, near...)
+		}
+		if len(near) == 0 {
+			for _, d := range q.dims {
+				if d.ent != nil {
+					near = append(near, d.ent.t)
+				}
+			}
+			for _, m2 := range q.measures() {
+				if m2.ent != nil {
+					near = append(near, m2.ent.t)
+				}
+			}
+			if q.head != nil && q.head.ent != nil {
+				near = append(near, q.head.ent.t)
+			}
+		}
+		c, err := b.resolve(m.attr, near, nil)
+		if err != nil {
+			return err
+		}
+		add(c.t)
+	}
+	for _, c := range q.conds {
+		if c.kind == condCount && b.p.agg && q.head.ent == nil {
+			add(c.ent.t)
+		}
+	}
+	if b.p.agg {
+		for _, r := range tabs {
+			all := true
+			for _, t := range tabs {
+				p := b.s.between(r, t)
+				if len(p) != 1 || p[0].toMany() {
+					all = false
+				}
+			}
+			if all {
+				b.p.root = r
+				break
+			}
+		}
+		if b.p.root == nil {
+			if b.separate() {
+				b.p.root = tabs[0]
+				return nil
+			}
+			return refuse(sparkwright.DeclineNotUnderstood, "The figures asked for are of tables that do not share their rows, so that one would multiply the other.")
+		}
+	} else {
+		it := q.items[0]
+		switch {
+		case q.head != nil && q.head.ent != nil:
+			b.p.root = q.head.ent.t
+		case it.attr != nil && it.attr.near != nil:
+			b.p.root = it.attr.near.t
+		case len(q.context) > 0:
+			b.p.root = q.context[0].t
+		default:
+			c, err := b.resolve(it.attr, nil, nil)
+			if err != nil {
+				return err
+			}
+			b.p.root = c.t
+		}
+	}
+	return nil
+}
+
+// separate reports whether the question is the ratio of two totals without
+// groups, which can be computed each by itself.
+func (b *binder) separate() bool {
+	q := b.p.q
+	return len(q.items) == 1 && q.items[0].kind == itemRatio && len(q.dims) == 0 && len(q.conds) == 0
+}
+
+// collectTops lists the entities whose conditions hold for the whole answer.
+func (b *binder) collectTops() {
+	q := b.p.q
+	related := map[*entity]bool{}
+	var mark func(conds []*cond)
+	mark = func(conds []*cond) {
+		for _, c := range conds {
+			if c.ent != nil {
+				related[c.ent] = true
+				mark(c.ent.conds)
+			}
+			mark(c.subs)
+		}
+	}
+	mark(q.conds)
+	for _, e := range q.context {
+		mark(e.conds)
+	}
+	for _, m := range q.measures() {
+		mark(m.conds)
+	}
+	seen := map[*entity]bool{}
+	top := func(e *entity) {
+		if e == nil || related[e] || seen[e] {
+			return
+		}
+		seen[e] = true
+		b.p.tops = append(b.p.tops, e)
+		if e.t == b.p.root && b.p.rootEnt == nil {
+			b.p.rootEnt = e
+		}
+	}
+	for _, e := range q.context {
+		top(e)
+	}
+	if q.head != nil {
+		top(q.head.ent)
+	}
+	for _, d := range q.dims {
+		top(d.ent)
+	}
+	for _, m := range q.measures() {
+		top(m.ent)
+	}
+	if b.p.rootEnt == nil {
+		b.p.rootEnt = &entity{t: b.p.root, text: b.p.root.human()}
+		b.p.tops = append(b.p.tops, b.p.rootEnt)
+	}
+}
+
+// near lists tables by how close they are to an attribute of entity e.
+func (b *binder) near(e *entity) []*table {
+	var out []*table
+	add := func(t *table) {
+		for _, x := range out {
+			if x == t {
+				return
+			}
+		}
+		out = append(out, t)
+	}
+	for x := e; x != nil; x = x.parent {
+		add(x.t)
+	}
+	add(b.p.root)
+	return out
+}
+
+func (b *binder) bindItems() error {
+	q := b.p.q
+	for _, it := range append(append([]*item(nil), q.items...), q.dims...) {
+		if err := b.bindItem(it); err != nil {
+			return err
+		}
+	}
+	for _, o := range q.order {
+		if err := b.bindItem(o.it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *binder) bindItem(it *item) error {
+	q := b.p.q
+	switch it.kind {
+	case itemAttr, itemEntity:
+		// a word that names both a table and a column of the counted table
+		if it.node != nil && it.node.ent != nil && it.node.attr != nil {
+			if c := b.ownColumn(it.node.attr); c != nil && (b.p.agg || it != q.items[0]) && len(it.node.ent.conds) == 0 && it.node.ent.t != b.p.root {
+				it.kind, it.attr, it.ent = itemAttr, it.node.attr, nil
+				it.attr.col = c
+				b.drop(it.node.ent)
+				return nil
+			}
+			it.kind, it.ent = itemEntity, it.node.ent
+			it.attr = nil
+		}
+		if it.kind == itemAttr && len(tokenize(it.attr.text)) == 1 && stemOf(it.attr.text) == "name" && it.attr.col == nil {
+			owner := it.attr.near
+			if owner == nil && len(q.context) > 0 {
+				owner = q.context[0]
+			}
+			if owner != nil {
+				if lab := owner.t.label(); len(lab) > 1 {
+					it.kind, it.ent = itemEntity, owner
+					it.node = &node{ent: owner, text: it.text}
+					if len(b.s.between(b.p.root, owner.t)) == 0 {
+						return refuse(sparkwright.DeclineUnanswerable, "There is no way to join %s to %s.", b.p.root.view, owner.t.view)
+					}
+					return nil
+				}
+			}
+		}
+		if it.kind == itemAttr {
+			near := b.near(it.attr.near)
+			if it.attr.near == nil && !b.p.agg {
+				for _, e := range q.context {
+					near = append(near, e.t)
+				}
+			}
+			if _, err := b.resolve(it.attr, near, nil); err != nil {
+				return err
+			}
+			if c := it.attr.col; it.unit != "" && c.isDate() {
+				it.kind = itemBucket
+			}
+			return nil
+		}
+		if len(b.s.between(b.p.root, it.ent.t)) == 0 {
+			return refuse(sparkwright.DeclineUnanswerable, "There is no way to join %s to %s.", b.p.root.view, it.ent.t.view)
+		}
+	case itemBucket:
+		if it.attr != nil {
+			c, err := b.resolve(it.attr, b.near(it.attr.near), (*column).isDate)
+			if err != nil {
+				return err
+			}
+			it.attr.col = c
+			return nil
+		}
+		c, err := b.dateOf([]*entity{b.p.rootEnt}, "", it.unit)
+		if err != nil {
+			return err
+		}
+		it.attr = &attr{text: c.human(), col: c}
+		b.assume("%s is taken from %s.", it.unit, qualified(c))
+	}
+	if it.m != nil && it.m.attr != nil && it.m.attr.col == nil {
+		if _, err := b.resolve(it.m.attr, b.near(it.m.attr.near), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *binder) ownColumn(a *attr) *column {
+	for _, c := range a.cands {
+		if c.c.t == b.p.root && c.score >= 0.85 && !c.c.isID() {
+			return c.c
+		}
+	}
+	return nil
+}
+
+func (b *binder) drop(e *entity) {
+	for i, x := range b.p.tops {
+		if x == e {
+			b.p.tops = append(b.p.tops[:i], b.p.tops[i+1:]...)
+			return
+		}
+	}
+}
+
+// dateOf finds the date that a range or bucket is about.
+func (b *binder) dateOf(chain []*entity, verb, unit string) (*column, error) {
+	if verb != "" {
+		for _, e := range append(append([]*entity(nil), chain...), b.p.tops...) {
+			if c := dateColumn(e.t, verb); c != nil && contains(c.words, verb) {
+				return c, nil
+			}
+		}
+	}
+	for _, e := range chain {
+		if c := dateColumn(e.t, ""); c != nil {
+			return c, nil
+		}
+		var dates []string
+		for _, c := range e.t.cols {
+			if c.isDate() && !isAudit(c) {
+				dates = append(dates, qualified(c))
+			}
+		}
+		if len(dates) > 1 {
+			r := refuse(sparkwright.DeclineAmbiguous, "There is more than one date that this can be about: %s.", strings.Join(dates, ", "))
+			r.choices = dates
+			return nil, r
+		}
+	}
+	// a parent that has the only date
+	var found *column
+	best := 1e9
+	for _, t := range b.s.tables {
+		p := b.s.between(b.p.root, t)
+		if len(p) != 1 || p[0].toMany() || len(p[0]) == 0 {
+			continue
+		}
+		c := dateColumn(t, "")
+		if c == nil || isAudit(c) {
+			continue
+		}
+		switch d := p[0].cost(); {
+		case d < best:
+			found, best = c, d
+		case d == best:
+			return nil, refuse(sparkwright.DeclineAmbiguous, "There is more than one date that this can be about: %s, %s.", qualified(found), qualified(c))
+		}
+	}
+	if found == nil {
+		return nil, refuse(sparkwright.DeclineUnanswerable, "No date column belongs to %s.", b.p.root.view)
+	}
+	_ = unit
+	return found, nil
+}
+
+func chainOf(e *entity) []*entity {
+	var out []*entity
+	for x := e; x != nil; x = x.parent {
+		out = append(out, x)
+	}
+	return out
+}
+
+// bindConds binds conditions of e; what belongs to an entity further out moves
+// there.
+func (b *binder) bindConds(list *[]*cond, e *entity) error {
+	var keep []*cond
+	n := len(*list)
+	for _, c := range (*list)[:n:n] {
+		home, err := b.bindCond(c, e)
+		if err != nil {
+			return err
+		}
+		if home != nil && home != e {
+			home.conds = append(home.conds, c)
+			continue
+		}
+		keep = append(keep, c)
+	}
+	*list = append(keep, (*list)[n:]...) // and what moved here meanwhile
+	return nil
+}
+
+// bindCond binds one condition and tells the entity it is about.
+func (b *binder) bindCond(c *cond, e *entity) (*entity, error) {
+	chain := chainOf(e)
+	if len(chain) == 0 || chain[len(chain)-1] != b.p.rootEnt {
+		chain = append(chain, b.p.rootEnt)
+	}
+	switch c.kind {
+	case condOr, condAnd:
+		for _, s := range c.subs {
+			home, err := b.bindCond(s, e)
+			if err != nil {
+				return nil, err
+			}
+			if home != e {
+				return nil, refuse(sparkwright.DeclineNotUnderstood, "The alternatives joined by \"or\" are about different things.")
+			}
+		}
+		return e, nil
+	case condRelated, condCount:
+		if e != nil && len(b.s.between(e.t, c.ent.t)) == 0 {
+			return nil, refuse(sparkwright.DeclineUnanswerable, "There is no way to join %s to %s.", e.t.view, c.ent.t.view)
+		}
+		if e == nil {
+			c.ent.parent = b.p.rootEnt
+		}
+		return e, b.bindConds(&c.ent.conds, c.ent)
+	case condDate:
+		return b.bindDate(c, e, chain)
+	case condValue:
+		return b.bindValue(c, e, chain)
+	default:
+		near := make([]*table, len(chain))
+		for i, x := range chain {
+			near[i] = x.t
+		}
+		fits := func(col *column) bool { return true }
+		if len(c.lits) > 0 {
+			fits = func(col *column) bool {
+				switch {
+				case c.kind == condLike:
+					return col.isText()
+				case c.lits[0].isNum:
+					return col.isNumber()
+				case c.lits[0].isDate:
+					return col.isDate()
+				default:
+					return col.isText()
+				}
+			}
+		}
+		if c.kind == condBool {
+			fits = func(col *column) bool { return len(near) > 0 && col.t == near[0] || e == nil }
+		}
+		if _, err := b.resolve(c.attr, near, fits); err != nil {
+			return nil, err
+		}
+		if home := b.home(e, chain, c.attr.col); home != nil && b.loose(home.t, c.attr.col.t) {
+			return nil, refuse(sparkwright.DeclineAmbiguous, "%s has many rows for one of %s; say which of them are meant.", c.attr.col.t.view, home.t.view)
+		}
+		for _, l := range c.lits {
+			if !l.known && !l.isNum && !l.isDate && c.kind != condLike {
+				b.assume("%q is not among the known values of %s and is compared as it is written.", l.text, qualified(c.attr.col))
+			}
+		}
+		return b.home(e, chain, c.attr.col), nil
+	}
+}
+
+// home is the entity of the chain that the column's table is closest to.
+func (b *binder) home(e *entity, chain []*entity, col *column) *entity {
+	best := 1e9
+	var at *entity
+	for i, x := range chain {
+		if d := b.s.distance(x.t, col.t); d >= 0 && d+float64(i)*0.26 < best {
+			best, at = d+float64(i)*0.26, x
+		}
+	}
+	if at == nil || e == nil {
+		return e
+	}
+	return at
+}
+
+func (b *binder) bindDate(c *cond, e *entity, chain []*entity) (*entity, error) {
+	if c.attr != nil {
+		near := make([]*table, len(chain))
+		for i, x := range chain {
+			near[i] = x.t
+		}
+		_, err := b.resolve(c.attr, near, (*column).isDate)
+		if err != nil {
+			return nil, err
+		}
+		return b.home(e, chain, c.attr.col), nil
+	}
+	for _, x := range chain {
+		if y := yearColumn(x.t); y != nil && c.rng.year > 0 && dateColumn(x.t, c.verb) == nil {
+			c.attr = &attr{text: y.human(), col: y}
+			return b.home(e, chain, y), nil
+		}
+		if dateColumn(x.t, c.verb) != nil {
+			break
+		}
+	}
+	// "orders of customers last week": the week is about the orders
+	outer := chain
+	for len(outer) > 1 && outer[0].owned && c.verb == "" && hasDate(outer[1].t) {
+		outer = outer[1:]
+	}
+	col, err := b.dateOf(outer, c.verb, "")
+	if err != nil {
+		return nil, err
+	}
+	c.attr = &attr{text: col.human(), col: col}
+	b.assume("The time %q is about %s.", c.text, qualified(col))
+	return b.home(e, chain, col), nil
+}
+
+func hasDate(t *table) bool {
+	for _, c := range t.cols {
+		if c.isDate() && !isAudit(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// yearColumn is a whole-number column that holds a year.
+func yearColumn(t *table) *column {
+	var found *column
+	for _, c := range t.cols {
+		if c.isInteger() && endsWith(c.words, "year") {
+			if found != nil {
+				return nil
+			}
+			found = c
+		}
+	}
+	return found
+}
+
+// loose reports whether rows of a have many rows of b that are more than
+// linked: "cancelled" of a booking says nothing about the flight.
+func (b *binder) loose(a, t *table) bool {
+	for _, p := range b.s.between(a, t) {
+		for i, e := range p {
+			if !e.toOne && !(i+1 < len(p) && isLink(e.to)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bindValue chooses the column that a known value belongs to.
+func (b *binder) bindValue(c *cond, e *entity, chain []*entity) (*entity, error) {
+	type option struct {
+		col    *column
+		values []string
+		cost   float64
+		at     *entity
+	}
+	var opts []*option
+	for _, v := range c.values {
+		var o *option
+		for _, x := range opts {
+			if x.col == v.c {
+				o = x
+			}
+		}
+		if o == nil {
+			o = &option{col: v.c, cost: 1e9}
+			for i, x := range chain {
+				d := b.s.distance(x.t, v.c.t)
+				if b.loose(x.t, v.c.t) {
+					continue // a value of one of many other rows
+				}
+				if d >= 0 && d*0.5+float64(i)*0.13 < o.cost {
+					o.cost, o.at = d*0.5+float64(i)*0.13, x
+				}
+			}
+			opts = append(opts, o)
+		}
+		if !contains(o.values, v.value) {
+			o.values = append(o.values, v.value)
+		}
+	}
+	var best, second *option
+	for _, o := range opts {
+		switch {
+		case o.cost > 1e8:
+		case best == nil || o.cost < best.cost:
+			best, second = o, best
+		case second == nil || o.cost < second.cost:
+			second = o
+		}
+	}
+	if best == nil {
+		return nil, refuse(sparkwright.DeclineUnanswerable, "%q is a value of %s, which cannot be joined to the other tables of the question.", c.text, qualified(c.values[0].c))
+	}
+	if second != nil && second.cost-best.cost < ambiguityGap && !b.s.sameKey(best.col, second.col) {
+		r := refuse(sparkwright.DeclineAmbiguous, "%q can be a value of %s or of %s.", c.text, qualified(best.col), qualified(second.col))
+		r.choices = []string{qualified(best.col) + " = " + best.values[0], qualified(second.col) + " = " + second.values[0]}
+		return nil, r
+	}
+	c.kind = condCompare
+	c.op = "="
+	c.attr = &attr{text: best.col.human(), col: best.col}
+	for _, v := range best.values {
+		c.lits = append(c.lits, literal{text: v, known: true})
+	}
+	if len(c.lits) > 1 {
+		c.kind = condIn
+	}
+	b.assume("%q is read as %s = '%s'.", c.text, qualified(best.col), strings.Join(best.values, "' or '"))
+	if e == nil {
+		return e, nil
+	}
+	return best.at, nil
+}

@@ -1,0 +1,843 @@
+package planner
+
+import (
+	"strings"
+)
+
+// orCond reads a condition followed by "or" and another one.
+func (p *parser) orCond() bool {
+	e := p.focus()
+	target := &p.q.conds
+	if e != nil {
+		target = &e.conds
+	}
+	n := len(*target)
+	if !p.modifier() {
+		return false
+	}
+	if !p.peek("or") {
+		return true
+	}
+	if p.focus() != e || len(*target) != n+1 {
+		return false
+	}
+	list := []*cond{(*target)[n]}
+	for p.words("or") {
+		save := p.i
+		p.any("that", "who", "which")
+		if p.modifier() || p.clause(e, "are") {
+			if len(*target) == n+2 {
+				list = append(list, (*target)[n+1])
+				*target = (*target)[:n+1]
+				continue
+			}
+		}
+		p.i = save
+		p.fail(p.i)
+		return false
+	}
+	*target = append((*target)[:n:n], &cond{kind: condOr, subs: list, at: e, text: "or"})
+	return true
+}
+
+// modifier reads one condition: a date, a place, a clause.
+func (p *parser) modifier() bool {
+	e := p.focus()
+	m := p.mark()
+	save := p.i
+	undo := func() bool { return p.reset(m) }
+	if r := p.date(); r != nil {
+		p.add(e, &cond{kind: condDate, rng: r, verb: p.verb, text: r.text})
+		p.verb = ""
+		return true
+	}
+	p.i = save
+	lead := ""
+	switch {
+	case p.any("with", "having", "where", "whose"):
+		lead = p.at(p.i - 1).low
+	case p.any("without"):
+		p.i--
+		lead = "with"
+	case p.any("that have", "that has", "who have", "who has", "which have", "which has", "that had", "who had", "have", "has", "had"):
+		lead = "with"
+	case p.any("that are", "that is", "who are", "who is", "which are", "which is", "that were", "that was", "which were", "which was", "who were", "are", "is", "was", "were"):
+		lead = "are"
+	case p.any("that do", "who do", "that did", "who did", "that does", "which do", "which did", "that", "who", "which", "do", "did"):
+		lead = "that"
+	}
+	if lead != "" {
+		p.base = len(p.q.context)
+		if p.clause(e, lead) {
+			return true
+		}
+		p.reset(m)
+	}
+	if p.place(e) {
+		return true
+	}
+	p.reset(m)
+	if p.named(e) {
+		return true
+	}
+	p.reset(m)
+	if e != nil && e.t.key != nil {
+		if c := p.bareCompare(e); c {
+			return true
+		}
+	}
+	return undo()
+}
+
+// add stores a condition with the entity it was said of.
+func (p *parser) add(e *entity, c *cond) {
+	c.at = e
+	p.agt = false
+	if e == nil {
+		p.q.conds = append(p.q.conds, c)
+		return
+	}
+	e.conds = append(e.conds, c)
+}
+
+// named reads "named X", "called X", or a value right after its entity.
+func (p *parser) named(e *entity) bool {
+	if e == nil {
+		return false
+	}
+	if p.any("named", "called", "titled", "with the name", "by the name of", "with name") {
+		lab := e.t.label()
+		if len(lab) != 1 {
+			return false
+		}
+		if l, ok := p.literal(lab[0]); ok {
+			p.add(e, &cond{kind: condCompare, op: "=", attr: fixed(lab[0], e), lits: []literal{l}, text: "named " + l.text})
+			return true
+		}
+		return false
+	}
+	if p.i == 0 {
+		return false
+	}
+	// `domain "X"`, "state Texas"
+	if _, n := p.entityAt(p.i - 1); n == 1 || p.at(p.i-2).kind == tokWord {
+		lab := e.t.label()
+		ent, k := p.entityBefore()
+		if ent == nil || ent.t != e.t || k == 0 || len(lab) != 1 {
+			return false
+		}
+		if l, ok := p.literal(lab[0]); ok && (l.known || p.at(p.i-1).kind == tokQuoted) {
+			p.add(e, &cond{kind: condCompare, op: "=", attr: fixed(lab[0], e), lits: []literal{l}, text: l.text})
+			return true
+		}
+	}
+	return false
+}
+
+// entityBefore is the table named right before the position.
+func (p *parser) entityBefore() (*entity, int) {
+	for n := 4; n >= 1; n-- {
+		if p.i-n < 0 {
+			continue
+		}
+		if w := p.phraseStems(p.i-n, p.i); len(w) > 0 {
+			if e := p.entityWords(w); e != nil {
+				return e, n
+			}
+		}
+	}
+	return nil, 0
+}
+
+func fixed(c *column, e *entity) *attr {
+	return &attr{text: c.human(), cands: []attrCand{{c: c, score: 1}}, near: e, col: c}
+}
+
+// place reads a preposition and what follows: a known value, "the X of VALUE",
+// or an entity with conditions of its own.
+func (p *parser) place(e *entity) bool {
+	m := p.mark()
+	save := p.i
+	prep := ""
+	switch {
+	case p.any("in", "from", "of", "at", "on", "to", "for", "within", "into", "through", "across", "among", "inside", "under", "around", "out of"):
+		prep = p.at(p.i - 1).low
+	case p.agt && p.any("by"):
+		prep = "by"
+	case p.any("via", "using"):
+		prep = "via"
+	default:
+		// an object right after a verb: "serve Italian food", "wrote publications"
+		if t := p.at(p.i - 1); t.kind != tokWord || !relationVerb(t.stem) && !oneOf(t.low, "have has had") {
+			return false
+		}
+	}
+	p.agt = false
+	p.det()
+	if p.any("same") {
+		return p.reset(m)
+	}
+	// a value, or several
+	if c := p.valueList(e, nil); c != nil && !p.startsNoun(c) {
+		p.add(e, c)
+		return true
+	}
+	p.i = save
+	if prep != "" {
+		p.any("in", "from", "of", "at", "on", "to", "for", "within", "into", "through", "across", "among", "inside", "under", "around", "out of", "by", "via", "using")
+	}
+	p.det()
+	n := p.np()
+	if n == nil {
+		return p.reset(m)
+	}
+	// "in the city of New York", "the domain X", "the year 2020"
+	if n.attr != nil {
+		mark := p.i
+		p.any("of", "named", "called", "=", "is", ":")
+		if y, ok := p.yearNumber(); ok && n.attr.cands[0].c.isInteger() {
+			p.add(e, &cond{kind: condCompare, op: "=", attr: n.attr, lits: []literal{{text: p.at(p.i - 1).text, num: float64(y), isNum: true}}, text: p.text(save, p.i)})
+			n.attr.near = e
+			return true
+		}
+		if c := p.valueList(e, n.attr); c != nil {
+			n.attr.near = e
+			p.add(e, c)
+			return true
+		}
+		p.i = mark
+		if c := p.textCond(); c != nil && n.attr.cands[0].c.isText() {
+			n.attr.near = e
+			c.attr, c.text = n.attr, p.text(save, p.i)
+			p.add(e, c)
+			return true
+		}
+		p.i = mark
+	}
+	if n.ent == nil {
+		if n.attr.near != nil && prep == "of" {
+			return false
+		}
+		return p.reset(m)
+	}
+	if lab := n.ent.t.label(); len(lab) == 1 {
+		mark := p.i
+		p.any("of", "named", "called")
+		if l, ok := p.literal(lab[0]); ok && (l.known || p.at(p.i-1).kind == tokQuoted) {
+			n.ent.conds = append(n.ent.conds, &cond{kind: condCompare, op: "=", attr: fixed(lab[0], n.ent), lits: []literal{l}, at: n.ent, text: l.text})
+		} else {
+			p.i = mark
+		}
+	}
+	return p.relate(e, n.ent, false, prep == "")
+}
+
+// startsNoun reports that a value is only an adjective of the noun after it:
+// "from active customers".
+func (p *parser) startsNoun(c *cond) bool {
+	if p.ended() || c.kind != condValue {
+		return false
+	}
+	if _, n := p.entityAt(p.i); n > 0 {
+		return true
+	}
+	return false
+}
+
+// relate makes another entity part of the question: the one that properties
+// are asked of, or one that the nearest entity must have.
+func (p *parser) relate(e, other *entity, neg, clausal bool) bool {
+	if e == nil {
+		p.push(other)
+		return true
+	}
+	if e.t == other.t {
+		if neg {
+			return false
+		}
+		e.conds = append(e.conds, other.conds...)
+		for _, c := range other.conds {
+			c.at = e
+			if c.attr != nil {
+				c.attr.near = e
+			}
+		}
+		return true
+	}
+	other.parent = e
+	other.owned = !clausal
+	p.add(e, &cond{kind: condRelated, ent: other, neg: neg, text: other.text})
+	p.q.context = append(p.q.context, other)
+	return true
+}
+
+// valueList reads one or more values of one column.
+func (p *parser) valueList(e *entity, a *attr) *cond {
+	start := p.i
+	p.any("either")
+	if a != nil {
+		var lits []literal
+		for {
+			l, ok := p.literalOf(a)
+			if !ok {
+				break
+			}
+			lits = append(lits, l)
+			mark := p.i
+			comma := p.words(",")
+			if !p.words("or") && !p.words("and") && !comma {
+				break
+			}
+			if comma {
+				p.any("or", "and")
+			}
+			if _, ok := p.literalOf(a); !ok {
+				p.i = mark
+				break
+			}
+			p.i = mark
+			p.any(",")
+			p.any("or", "and")
+		}
+		if len(lits) == 0 {
+			p.i = start
+			return nil
+		}
+		kind := condCompare
+		if len(lits) > 1 {
+			kind = condIn
+		}
+		return &cond{kind: kind, op: "=", attr: a, lits: lits, text: p.text(start, p.i)}
+	}
+	refs, n := p.valueAt(p.i)
+	if n == 0 {
+		p.i = start
+		return nil
+	}
+	c := &cond{kind: condValue, values: refs, text: p.text(p.i, p.i+n)}
+	p.i += n
+	p.restOfColumn(c)
+	for {
+		mark := p.i
+		comma := p.words(",")
+		if !p.words("or") && !p.words("and") && !comma {
+			break
+		}
+		if comma {
+			p.any("or", "and")
+		}
+		more, k := p.valueAt(p.i)
+		var keep []valueRef
+		for _, r := range c.values {
+			for _, m := range more {
+				if m.c == r.c {
+					keep = append(keep, r, m)
+				}
+			}
+		}
+		if k == 0 || len(keep) == 0 {
+			p.i = mark
+			break
+		}
+		p.i += k
+		c.values = keep
+		c.text = p.text(start, p.i)
+	}
+	return c
+}
+
+// literalOf reads a value for one of the columns that a may be.
+func (p *parser) literalOf(a *attr) (literal, bool) {
+	for _, c := range a.cands {
+		if c.score < a.cands[0].score-0.11 {
+			break
+		}
+		save := p.i
+		if l, ok := p.literal(c.c); ok {
+			return l, true
+		}
+		p.i = save
+	}
+	return literal{}, false
+}
+
+// literal reads a value that fits column c.
+func (p *parser) literal(c *column) (literal, bool) {
+	p.det2()
+	t := p.cur()
+	switch {
+	case p.i >= len(p.t):
+		return literal{}, false
+	case c.isNumber():
+		return p.number()
+	case c.isDate():
+		if d := p.point(); d != nil && d.to.Equal(d.from.AddDate(0, 0, 1)) {
+			return literal{text: d.from.Format("2006-01-02"), isDate: true}, true
+		}
+		return literal{}, false
+	case c.isText():
+		refs, n := p.valueAt(p.i)
+		for _, r := range refs {
+			if r.c == c {
+				p.i += n
+				return literal{text: r.value, known: true}, true
+			}
+		}
+		if t.kind == tokQuoted {
+			if len(c.src.Enum) > 0 {
+				return literal{}, false
+			}
+			p.i++
+			return literal{text: t.text}, true
+		}
+		if t.kind == tokWord && t.cap && p.i > 0 && len(c.src.Enum) == 0 && n == 0 && !functionWord(t.low) {
+			start := p.i
+			for p.i < len(p.t) && p.cur().kind == tokWord && p.cur().cap && !functionWord(p.cur().low) {
+				p.i++
+			}
+			return literal{text: p.text(start, p.i)}, true
+		}
+	}
+	return literal{}, false
+}
+
+func (p *parser) det2() { p.any("the letter", "the word", "the text", "letter", "the") }
+
+// number reads a number with its unit words.
+func (p *parser) number() (literal, bool) {
+	t := p.cur()
+	neg := false
+	if t.kind == tokSymbol && t.low == "-" && p.at(p.i+1).kind == tokNumber {
+		neg = true
+		p.i++
+		t = p.cur()
+	}
+	x := t.num
+	switch {
+	case t.kind == tokNumber:
+		p.i++
+	case t.kind == tokWord && t.low == "a" && oneOf(p.at(p.i+1).low, "hundred thousand million billion"):
+		x = 1
+		p.i++
+	default:
+		return literal{}, false
+	}
+	for p.i < len(p.t) {
+		f := 0.0
+		switch p.cur().low {
+		case "hundred":
+			f = 1e2
+		case "thousand":
+			f = 1e3
+		case "million":
+			f = 1e6
+		case "billion":
+			f = 1e9
+		}
+		if f == 0 {
+			break
+		}
+		x *= f
+		p.i++
+	}
+	if neg {
+		x = -x
+	}
+	return literal{text: number(x), num: x, isNum: true}, true
+}
+
+// units steps over the unit of a number; stored numbers are taken to have it.
+func (p *parser) units() {
+	if p.any("people per square kilometer", "people per square mile", "people per square kilometre", "square kilometer", "square meter", "square mile", "square kilometers", "square kilometres", "square meters", "square metres", "square miles", "square feet", "kilometers", "kilometres", "km", "meters", "metres",
+		"miles", "feet", "kg", "kilograms", "pounds", "grams", "tons", "dollars", "usd", "euros", "eur", "percent", "%", "hours", "minutes", "seconds", "stars", "points") {
+		p.q.notes = append(p.q.notes, "unit")
+	}
+}
+
+func (p *parser) any2(neg *bool) {
+	for p.any("not", "never", "no longer") {
+		*neg = !*neg
+	}
+}
+
+// clause reads a condition after its opening word.
+func (p *parser) clause(e *entity, lead string) bool {
+	m := p.mark()
+	save := p.i
+	back := func() bool { return p.reset(m) }
+	neg := false
+	switch lead {
+	case "are":
+		return p.predicate(e) || back()
+	case "that":
+		p.any2(&neg)
+		if !neg {
+			p.any("also")
+			return p.verbObject(e) || p.predicate(e) || back()
+		}
+		p.any("have", "has")
+		p.any("any", "a", "an", "been")
+		if t := p.cur(); t.kind == tokWord && relationVerb(t.stem) {
+			p.i++
+			p.any("any", "a", "an", "to", "in")
+			if p.cur().kind == tokWord && oneOf(p.cur().low, "any a an") {
+				p.i++
+			}
+		}
+		return p.absent(e) || back()
+	}
+	if p.any("no", "zero", "without", "not any", "not made any", "never made any", "not", "never") {
+		for p.cur().kind == tokWord && relationVerb(p.cur().stem) && participle(p.cur().low) {
+			p.i++
+		}
+		p.any("any", "a", "an", "no")
+		return p.absent(e) || back()
+	}
+	if lead == "with" && p.cur().kind == tokWord && relationVerb(p.cur().stem) && participle(p.cur().low) {
+		return p.verbObject(e) || back()
+	}
+	p.any("a", "an", "the", "their", "its", "total of", "exactly")
+	if p.at(p.i-1).low == "exactly" {
+		p.i--
+	}
+	if p.countCond(e) {
+		return true
+	}
+	p.i = save
+	p.det()
+	if p.attrCond(e) {
+		return true
+	}
+	p.reset(m)
+	if lead == "whose" || lead == "where" {
+		return back()
+	}
+	// "with premium accounts": a related entity
+	p.any("at least one", "one or more", "any", "some")
+	p.det()
+	if n := p.np(); n != nil && n.ent != nil {
+		if e == nil {
+			return back()
+		}
+		return p.relate(e, n.ent, false, true) || back()
+	}
+	return back()
+}
+
+// absent reads what there is none of: related rows, or a value.
+func (p *parser) absent(e *entity) bool {
+	if e == nil {
+		return false
+	}
+	n := p.np()
+	if n == nil {
+		return false
+	}
+	for p.cur().kind == tokWord && (relationVerb(p.cur().stem) && participle(p.cur().low)) && p.i+1 >= len(p.t) {
+		p.i++
+	}
+	if n.ent != nil {
+		return p.relate(e, n.ent, true, true)
+	}
+	n.attr.near = e
+	p.add(e, &cond{kind: condNull, attr: n.attr, text: "no " + n.text})
+	return true
+}
+
+// verbObject reads a verb and what it is about: "serve Italian food", "have
+// written publications", "joined in 2024".
+func (p *parser) verbObject(e *entity) bool {
+	save := p.i
+	p.any("have", "has", "had", "were", "was", "are", "been")
+	p.any("also", "been")
+	if p.verbs() {
+		for p.verbs() {
+		}
+		mark := p.i
+		if r := p.date(); r != nil {
+			p.add(e, &cond{kind: condDate, rng: r, verb: p.verb, text: r.text})
+			p.verb = ""
+			return true
+		}
+		p.i = mark
+		if p.place(e) {
+			return true
+		}
+		p.i = mark
+		if p.countCond(e) {
+			return true
+		}
+		p.i = mark
+		p.any("a", "an", "any", "the", "at least one", "some")
+		if n := p.np(); n != nil && n.ent != nil && e != nil {
+			return p.relate(e, n.ent, false, true)
+		}
+	}
+	p.i = save
+	return false
+}
+
+// predicate reads what something is: a value, a yes/no, located somewhere.
+func (p *parser) predicate(e *entity) bool {
+	save := p.i
+	neg := false
+	p.any2(&neg)
+	p.any("currently", "still", "also")
+	if c := p.boolColumn(neg); c != nil {
+		c.attr.near = e
+		p.add(e, c)
+		return true
+	}
+	if p.any("part of any", "part of an", "part of a", "assigned to any", "linked to any", "associated with any", "in any") && neg {
+		if n := p.np(); n != nil && n.ent != nil && e != nil {
+			return p.relate(e, n.ent, true, true)
+		}
+		p.i = save
+		return false
+	}
+	if c := p.valueList(e, nil); c != nil && !p.startsNoun(c) {
+		c.neg = neg
+		p.add(e, c)
+		return true
+	}
+	if t := p.cur(); neg && e != nil && t.kind == tokWord && participle(t.low) {
+		// "never reviewed": without reviews
+		if other := p.entityWords([]string{t.stem}); other != nil && other.score >= 1 && other.t != e.t {
+			p.i++
+			return p.relate(e, other, true, true)
+		}
+	}
+	if neg {
+		p.i = save
+		return false
+	}
+	for p.verbs() {
+	}
+	if p.i > save && p.place(e) {
+		return true
+	}
+	p.i = save
+	return p.place(e)
+}
+
+// compare reads a comparison.
+func (p *parser) compare() string {
+	p.any("is", "are", "was", "were", "of", "being", "that is", "that are", "which is", "has been")
+	neg := p.any("not")
+	op := ""
+	switch {
+	case p.any("greater than or equal to", "more than or equal to", "larger than or equal to", "higher than or equal to", "at least", "no less than", "not less than", "a minimum of", "minimum of", ">=", "from at least"):
+		op = ">="
+	case p.any("less than or equal to", "lower than or equal to", "fewer than or equal to", "smaller than or equal to", "at most", "no more than", "not more than", "up to", "a maximum of", "maximum of", "<="):
+		op = "<="
+	case p.any("greater than", "more than", "larger than", "higher than", "bigger than", "longer than", "taller than", "above", "over", "exceeding", "exceeds", "exceed", "exceeded", "in excess of", "better than", ">", "later than"):
+		op = ">"
+	case p.any("less than", "lower than", "smaller than", "fewer than", "shorter than", "below", "under", "cheaper than", "worse than", "<", "earlier than"):
+		op = "<"
+	case p.any("equal to", "equals", "equal", "exactly", "=", "=="):
+		op = "="
+	case p.any("different from", "other than", "not equal to", "!=", "<>"):
+		op = "<>"
+	}
+	if neg {
+		op = map[string]string{"=": "<>", ">": "<=", "<": ">=", ">=": "<", "<=": ">", "": "<>"}[op]
+	}
+	return op
+}
+
+// attrCond reads "rating above 4", "price between 1 and 2", "name starting
+// with 'A'", "email missing", "status active".
+func (p *parser) attrCond(e *entity) bool {
+	save := p.i
+	n := p.noun()
+	if n == nil || n.attr == nil {
+		p.i = save
+		return false
+	}
+	a := n.attr
+	a.near = e
+	done := func(c *cond) bool {
+		c.attr, c.text = a, p.text(save, p.i)
+		p.add(e, c)
+		return true
+	}
+	mark := p.i
+	p.any("that", "which")
+	p.any("is", "are", "was", "were", "has been", "have been")
+	switch {
+	case p.any("null", "missing", "empty", "unknown", "not set", "not known", "not recorded", "not specified", "not null", "known", "set", "not missing", "recorded", "not empty"):
+		w := p.at(p.i - 1).low
+		neg := oneOf(w, "known set recorded specified")
+		if p.at(p.i-2).low == "not" {
+			neg = !neg
+		}
+		return done(&cond{kind: condNull, neg: neg})
+	}
+	p.i = mark
+	if c := p.textCond(); c != nil {
+		for _, cand := range a.cands {
+			if !cand.c.isText() {
+				continue
+			}
+			if !p.peek("or") {
+				return done(c)
+			}
+			mark := p.i
+			p.words("or")
+			if c2 := p.textCond(); c2 != nil {
+				c.attr, c2.attr = a, a
+				c.text, c2.text = p.text(save, mark), p.text(mark, p.i)
+				p.add(e, &cond{kind: condOr, subs: []*cond{c, c2}, text: p.text(save, p.i)})
+				return true
+			}
+			p.i = mark
+			return done(c)
+		}
+		p.i = save
+		return false
+	}
+	p.i = mark
+	p.any("is", "are", "was", "were", "of", "ranging", "that is", "that are", "lies", "that lies")
+	if p.any("between", "from") {
+		lo, ok := p.literalOf(a)
+		p.units()
+		if ok && p.any("and", "to") {
+			if hi, ok := p.literalOf(a); ok && (lo.isNum && hi.isNum || lo.isDate && hi.isDate) {
+				p.units()
+				p.inclusive()
+				return done(&cond{kind: condBetween, lits: []literal{lo, hi}})
+			}
+		}
+	}
+	p.i = mark
+	p.any("is", "are", "was", "were", "falls", "that is")
+	if a.cands[0].c.isDate() {
+		if r := p.date(); r != nil {
+			return done(&cond{kind: condDate, rng: r})
+		}
+	}
+	p.i = mark
+	op := p.compare()
+	if op == ">" || op == "<" {
+		if p.any("average", "the average", "the overall average") {
+			if p.any("of all") {
+				p.np()
+			}
+			return done(&cond{kind: condAverage, op: op})
+		}
+	}
+	if op == "" || op == "=" || op == "<>" {
+		if op == "" {
+			p.any("either", "one of", "in", ":")
+		}
+		if c := p.valueList(e, a); c != nil {
+			if c.lits[0].isNum && op == "" {
+				if p.any("or more", "or higher", "or above", "or greater", "and above", "or over", "or better") {
+					c.op = ">="
+				} else if p.any("or less", "or lower", "or below", "or fewer", "and below", "or under") {
+					c.op = "<="
+				}
+			}
+			c.neg = op == "<>"
+			p.units()
+			return done(c)
+		}
+		p.i = save
+		return false
+	}
+	l, ok := p.literalOf(a)
+	if !ok || !l.isNum && !l.isDate {
+		p.i = save
+		return false
+	}
+	p.units()
+	return done(&cond{kind: condCompare, op: op, lits: []literal{l}})
+}
+
+// textCond reads "starts with X", "containing X", "ends with X".
+func (p *parser) textCond() *cond {
+	p.any("that", "which")
+	neg := false
+	p.any("do", "does", "is", "are", "has", "have")
+	p.any2(&neg)
+	op := ""
+	switch {
+	case p.any("starts with", "start with", "starting with", "begins with", "begin with", "beginning with"):
+		op = "starts"
+	case p.any("ends with", "end with", "ending with", "ending in", "ends in"):
+		op = "ends"
+	case p.any("contains", "contain", "containing", "includes", "including", "like"):
+		op = "contains"
+	default:
+		return nil
+	}
+	p.det2()
+	dot := ""
+	if p.cur().low == "." || p.cur().low == "@" {
+		dot = p.cur().low
+		p.i++
+	}
+	t := p.cur()
+	if dot != "" && t.kind == tokWord {
+		p.i++
+		return &cond{kind: condLike, op: op, neg: neg, lits: []literal{{text: dot + t.text}}}
+	}
+	if t.kind == tokQuoted || t.kind == tokWord && t.cap || t.kind == tokWord && len(t.text) == 1 {
+		p.i++
+		return &cond{kind: condLike, op: op, neg: neg, lits: []literal{{text: t.text}}}
+	}
+	return nil
+}
+
+// countCond reads "more than 5 orders", "at least 2 reviews".
+func (p *parser) countCond(e *entity) bool {
+	save := p.i
+	if e == nil && (p.q.head == nil || p.q.head.attr == nil) {
+		return false
+	}
+	op := p.compare()
+	l, ok := p.number()
+	if !ok || l.num != float64(int64(l.num)) || l.num < 0 {
+		p.i = save
+		return false
+	}
+	if op == "" {
+		if p.any("or more") {
+			op = ">="
+		} else if p.any("or fewer", "or less") {
+			op = "<="
+		} else {
+			op = "="
+		}
+	}
+	p.any("distinct", "unique", "different")
+	n := p.np()
+	if n != nil && n.ent == nil && e != nil && numericCandidates(n.attr, "max") {
+		n.attr.near = e
+		p.add(e, &cond{kind: condCompare, op: op, attr: n.attr, lits: []literal{l}, text: p.text(save, p.i)})
+		return true
+	}
+	if n == nil || n.ent == nil || e != nil && n.ent.t == e.t {
+		p.i = save
+		return false
+	}
+	n.ent.parent = e
+	p.add(e, &cond{kind: condCount, op: op, n: int64(l.num), ent: n.ent, text: p.text(save, p.i)})
+	p.q.context = append(p.q.context, n.ent)
+	return true
+}
+
+// bareCompare reads a comparison of a property without an opening word:
+// "orders over $100" is not read, "products priced above" neither: the property
+// must be named.
+func (p *parser) bareCompare(e *entity) bool {
+	if p.cur().kind != tokWord || functionWord(p.cur().low) {
+		return false
+	}
+	return p.attrCond(e)
+}
+
+func number(x float64) string {
+	s := trimFloat(x)
+	return strings.TrimSuffix(s, ".")
+}

@@ -1,0 +1,757 @@
+package planner
+
+import "strings"
+
+// mods reads everything after what is asked for, to the end of the sentence.
+func (p *parser) mods(e *entity) bool {
+	for !p.ended() {
+		if p.mod() {
+			continue
+		}
+		p.fail(p.i)
+		return false
+	}
+	return true
+}
+
+// mod reads one modifier; false leaves the position alone.
+func (p *parser) mod() bool {
+	m := p.mark()
+	tries := []func() bool{
+		func() bool { return p.noise() },
+		func() bool { return p.ordering() },
+		func() bool { return p.grouping() },
+		func() bool { return p.topOf() },
+		func() bool { return p.superlative() },
+		func() bool { return p.orCond() },
+		func() bool { return p.andItem() },
+		func() bool { return p.verbs() },
+	}
+	for _, try := range tries {
+		if try() {
+			return true
+		}
+		p.reset(m)
+	}
+	if (p.words(",") || p.words("and") || p.words("but")) && !p.ended() {
+		p.any("and")
+		t := p.cur()
+		if p.base > 0 && p.base <= len(p.q.context) && (relationVerb(t.stem) && participle(t.low) || oneOf(t.low, "that who which have has are is was were")) {
+			// a second clause is about the same thing as the first
+			p.q.context = p.q.context[:p.base]
+		}
+		if p.mod() {
+			return true
+		}
+	}
+	return p.reset(m)
+}
+
+// noise steps over words that add nothing.
+func (p *parser) noise() bool {
+	if p.words("in") {
+		n := len(p.q.notes)
+		if p.units(); len(p.q.notes) > n {
+			return true
+		}
+		p.i--
+	}
+	if p.howTo() {
+		return true
+	}
+	return p.any("in the database", "in our database", "in the data", "in the dataset", "in total", "overall", "there", "respectively",
+		"on record", "in the system", "we have", "do we have", "are there", "is there", "please", "as well", "(", ")", "in each case", "altogether", "currently recorded")
+}
+
+// howTo steps over a hint on how to compute the answer: "by joining the A and
+// B tables". Joins follow from the tables that are named.
+func (p *parser) howTo() bool {
+	save := p.i
+	p.any(",")
+	if !p.any("based on joining", "by joining", "by doing a left join", "by doing a join", "by doing an inner join", "using a left join", "using a join") {
+		p.i = save
+		return false
+	}
+	n := 0
+	for !p.ended() {
+		if p.any("from", "to", "the", "and", ",", "with", "between", "of", "table", "tables", "on") {
+			continue
+		}
+		_, k := p.entityAt(p.i)
+		if k == 0 {
+			p.i = save
+			return false
+		}
+		p.i += k
+		n++
+	}
+	return n > 0
+}
+
+// topOf reads "of the top 3 X …" after the property that is asked for.
+func (p *parser) topOf() bool {
+	m := p.mark()
+	if !p.any("of", "for", "in") || p.q.limit > 0 || len(p.q.items) == 0 {
+		return p.reset(m)
+	}
+	p.det()
+	head := p.q.head
+	it := p.topN()
+	if it == nil || p.q.limit == 0 {
+		return p.reset(m)
+	}
+	p.q.head = head
+	if it.kind == itemAttr || p.hasMeasure() {
+		p.q.dims = append(p.q.dims, it)
+		if len(p.q.order) == 0 {
+			for _, x := range p.q.items {
+				if x.m != nil {
+					p.q.order = append(p.q.order, &ordering{it: x, desc: !contains(p.q.notes, "bottom")})
+				}
+			}
+		}
+	}
+	return true
+}
+
+// verbs steps over auxiliaries and over verbs that only tie two things
+// together. A verb that names a date column is remembered for the date.
+func (p *parser) verbs() bool {
+	t := p.cur()
+	if t.kind != tokWord {
+		return false
+	}
+	if oneOf(t.low, "is are was were be been being do does did has have had that who which they he she") {
+		p.i++
+		return !p.ended()
+	}
+	if oneOf(t.low, "flow flows run runs go goes pass passes") && oneOf(p.at(p.i+1).low, "through across") {
+		p.i += 2
+		return !p.ended()
+	}
+	dated := false
+	for _, e := range p.q.context {
+		for _, c := range e.t.cols {
+			dated = dated || c.isDate() && contains(c.words, t.stem)
+		}
+	}
+	if dated {
+		save := p.i
+		p.i++
+		if p.date() != nil {
+			p.i = save + 1
+			p.verb = t.stem
+			return true
+		}
+		p.i = save
+	}
+	named := false
+	for _, tb := range p.s.tables {
+		named = named || len(tb.words) == 1 && tb.words[0] == t.stem
+	}
+	if _, n := p.entityAt(p.i); n > 0 && !participle(t.low) {
+		return false
+	}
+	if (relationVerb(t.stem) || named && participle(t.low)) && p.i > 0 {
+		p.base = len(p.q.context)
+		p.agt = participle(t.low)
+		p.i++
+		if p.ended() && !oneOf(t.stem, stemList("make have exist place associate")) && len(p.q.dims) == 0 {
+			p.i--
+			return false
+		}
+		if p.i < len(p.t) && oneOf(p.cur().low, "with to") && oneOf(t.stem, stemList("associate relate link connect belong assign attach correspond")) && !p.ended() {
+			if oneOf(p.at(p.i+1).low, "them it") {
+				p.i += 2
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func participle(low string) bool {
+	return strings.HasSuffix(low, "ed") || strings.HasSuffix(low, "en") || irregular(low) != low || strings.HasSuffix(low, "ing")
+}
+
+// grouping reads "for each X", "by X and Y", "per X", "grouped by X".
+func (p *parser) grouping() bool {
+	save := p.i
+	switch {
+	case p.any("for each", "in each", "by each", "per each", "within each", "of each", "from each", "at each", "to each", "on each", "for every", "in every", "of every", "across each",
+		"through each", "across all", "across", "over each", "each", "for each individual", "during each"):
+		if p.at(p.i-1).low == "across" || p.at(p.i-1).low == "all" {
+			p.any("different")
+		}
+	case p.any("grouped by", "group by", "broken down by", "split by", "divided by", "segmented by", "aggregated by", "differ by", "differs by", "per", "over the"):
+		if p.at(p.i-1).low == "the" && !oneOf(p.cur().low, "years months quarters weeks days") {
+			p.i = save
+			return false
+		}
+	case p.agt && p.peek("by"):
+		return false
+	case p.any("by"):
+		if len(p.q.items) == 0 || !p.hasMeasure() {
+			p.i = save
+			return false
+		}
+	default:
+		return false
+	}
+	p.agt = false
+	got := false
+	for {
+		mark := p.i
+		p.det()
+		p.any("each", "every", "different")
+		d := p.dimension()
+		if d == nil {
+			if got {
+				p.i = mark - 1
+				if p.at(mark-2).low == "," {
+					p.i = mark - 2
+				}
+				return true
+			}
+			p.i = save
+			return false
+		}
+		if _, n := p.valueAt(p.i); n > 0 || p.cur().kind == tokQuoted {
+			p.i = save // "by author X" names one of them
+			return false
+		}
+		p.q.dims = append(p.q.dims, d)
+		got = true
+		if p.words(",") {
+			p.any("and")
+			if p.at(p.i-1).low == "and" {
+				continue
+			}
+			continue
+		}
+		if p.any("and", "and by", "and per") {
+			p.any("by", "per", "for each", "each")
+			continue
+		}
+		return true
+	}
+}
+
+func (p *parser) hasMeasure() bool {
+	for _, it := range p.q.items {
+		if it.kind != itemAttr && it.kind != itemEntity {
+			return true
+		}
+	}
+	return false
+}
+
+// dimension reads what to group by.
+func (p *parser) dimension() *item {
+	if u := unitOf(p.cur().low); u != "" {
+		// a column of that name counts more than the calendar
+		if a, n := p.attrAt(p.i); n == 1 && a.cands[0].score >= 1 {
+			p.i++
+			return &item{kind: itemAttr, attr: a, node: &node{attr: a, text: a.text}, unit: u, text: a.text}
+		}
+		p.i++
+		return &item{kind: itemBucket, unit: u, text: u}
+	}
+	if a, n := p.attrAt(p.i); a != nil && n > 1 && unitOf(p.t[p.i+n-1].low) == "" && a.cands[0].score >= 0.85 {
+		p.i += n
+		return &item{kind: itemAttr, attr: a, node: &node{attr: a, text: a.text}, text: a.text}
+	}
+	n := p.np()
+	if n == nil {
+		return nil
+	}
+	it := &item{kind: itemAttr, attr: n.attr, node: n, text: n.text}
+	if n.ent != nil {
+		it.kind, it.ent = itemEntity, n.ent
+		n.ent.parent = p.focus()
+	}
+	if u := unitOf(p.cur().low); u != "" && it.attr != nil && len(it.attr.cands) > 0 && it.attr.cands[0].c.isDate() {
+		p.i++
+		return &item{kind: itemBucket, unit: u, attr: it.attr, text: u}
+	}
+	return it
+}
+
+// ordering reads "ordered by X descending", "from highest to lowest".
+func (p *parser) ordering() bool {
+	save := p.i
+	p.any(",", "and")
+	p.any(",", "and")
+	if p.any("order", "sort", "rank", "arrange") {
+		p.any("the results", "the result", "them", "results", "it", "these", "the output", "the rows", "the list")
+		if !p.peek("by|from|in|alphabetically") {
+			p.i = save
+			return false
+		}
+	} else {
+		p.any("ordered", "sorted", "arranged", "ranked", "listed", "starting")
+	}
+	if p.any("alphabetically", "in alphabetical order", "by alphabetical order") {
+		p.any("by")
+		if p.at(p.i-1).low == "by" {
+			o := p.orderTerm()
+			if o == nil {
+				p.i = save
+				return false
+			}
+			p.q.order = append(p.q.order, &ordering{it: o.it})
+			return true
+		}
+		p.q.notes = append(p.q.notes, "alphabetical")
+		return true
+	}
+	if d, ok := p.direction(); ok {
+		var it *item
+		if p.any("of", "by") {
+			o := p.orderTerm()
+			if o == nil {
+				p.i = save
+				return false
+			}
+			it = o.it
+		} else if o := p.orderTail(); o != nil {
+			it = o
+		}
+		p.setDirection(it, d)
+		return true
+	}
+	if p.i > save && oneOf(p.at(p.i-1).low, "ordered sorted arranged ranked results result them order sort rank arrange it these list rows output") || p.peek("ordered", "by") {
+		if !p.any("by") {
+			p.i = save
+			return false
+		}
+		for {
+			o := p.orderTerm()
+			if o == nil {
+				p.i = save
+				return false
+			}
+			desc := o.desc != nil && *o.desc
+			p.any(",")
+			if d, ok := p.direction(); ok {
+				desc = d
+			} else if p.any("first") {
+				desc = false
+			} else if p.at(p.i-1).low == "," {
+				p.i--
+			}
+			p.q.order = append(p.q.order, &ordering{it: o.it, desc: desc})
+			mark := p.i
+			if (p.any(", then by", "then by", "and then by", ", and then by")) || p.words("and") && !p.ended() {
+				if o := p.orderTerm(); o == nil {
+					p.i = mark
+					return true
+				}
+				p.i = mark
+				p.any(", then by", "then by", "and then by", ", and then by", "and")
+				continue
+			}
+			return true
+		}
+	}
+	p.i = save
+	return false
+}
+
+// direction reads the sense of an order. Desc is true for large first.
+func (p *parser) direction() (desc, ok bool) {
+	save := p.i
+	switch {
+	case p.any("in descending order", "descending", "in decreasing order", "desc", "in reverse order", "decreasing", "from the top", "in a descending order"):
+		return true, true
+	case p.any("in ascending order", "ascending", "in increasing order", "asc", "increasing", "in chronological order", "chronologically", "in an ascending order"):
+		return false, true
+	}
+	from := p.any("from", "starting from", "with")
+	p.any("the")
+	hi, lo := "highest|most|largest|longest|latest|best|newest|biggest|greatest|high|largest|top", "lowest|least|smallest|shortest|earliest|worst|oldest|fewest|low|bottom"
+	if from {
+		switch {
+		case p.words(hi):
+			desc = true
+		case p.words(lo):
+		default:
+			p.i = save
+			return false, false
+		}
+		n := p.np()
+		if p.any("to", "to the") {
+			p.any("the")
+			if desc && p.words(lo) || !desc && p.words(hi) {
+				if n != nil && n.attr != nil {
+					p.q.order = append(p.q.order, &ordering{it: &item{kind: itemAttr, attr: n.attr, node: n, text: n.text}, desc: desc})
+				}
+				return desc, true
+			}
+		}
+	}
+	p.i = save
+	return false, false
+}
+
+// orderTail reads the property after "from lowest to highest".
+func (p *parser) orderTail() *item {
+	save := p.i
+	if o := p.orderTerm(); o != nil && (p.ended() || p.peek(",|and")) {
+		return o.it
+	}
+	p.i = save
+	return nil
+}
+
+// setDirection orders by it, or gives its direction to what is there already.
+func (p *parser) setDirection(it *item, desc bool) {
+	if it != nil {
+		for _, o := range p.q.order {
+			if sameItem(o.it, it) {
+				o.desc = desc
+				return
+			}
+		}
+		p.q.order = append(p.q.order, &ordering{it: it, desc: desc})
+		return
+	}
+	if len(p.q.order) > 0 {
+		p.q.order[len(p.q.order)-1].desc = desc
+		p.q.notes = append(p.q.notes, "ordered")
+		return
+	}
+	if desc {
+		p.q.notes = append(p.q.notes, "order desc")
+	} else {
+		p.q.notes = append(p.q.notes, "order asc")
+	}
+}
+
+func sameItem(a, b *item) bool {
+	if a.kind != b.kind {
+		return false
+	}
+	switch a.kind {
+	case itemAttr:
+		return a.attr != nil && b.attr != nil && sameAttr(a.attr, b.attr)
+	case itemEntity:
+		return a.ent != nil && b.ent != nil && a.ent.t == b.ent.t
+	case itemMeasure:
+		return sameMeasure(a.m, b.m)
+	case itemBucket:
+		return a.unit == b.unit
+	default:
+		return a == b
+	}
+}
+
+func sameAttr(a, b *attr) bool {
+	if a.col != nil && b.col != nil {
+		return a.col == b.col
+	}
+	for _, x := range a.cands {
+		if x.score < a.cands[0].score {
+			break
+		}
+		for _, y := range b.cands {
+			if y.score >= b.cands[0].score && x.c == y.c {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sameMeasure(a, b *measure) bool {
+	if a.fn != b.fn || (a.attr == nil) != (b.attr == nil) || (a.ent == nil) != (b.ent == nil) {
+		return false
+	}
+	if a.ent != nil && a.ent.t != b.ent.t {
+		return false
+	}
+	return a.attr == nil || sameAttr(a.attr, b.attr)
+}
+
+// superlative reads "with the highest X", "that has the most Y".
+func (p *parser) superlative() bool {
+	m := p.mark()
+	save := p.i
+	back := func() bool { return p.reset(m) }
+	p.any("with", "having", "that have", "that has", "who have", "who has", "which have", "which has", "has", "have", "had", "that had", "who had", "who made", "that made", "with respect to", "by")
+	p.any("placed", "made", "received", "got", "written", "wrote", "published")
+	if p.cur().kind == tokWord && relationVerb(p.cur().stem) && (p.peekAt(1, "the") || p.peekAt(1, "most")) {
+		p.i++
+	}
+	had := p.i > save
+	the := p.any("the")
+	desc := true
+	counted := false
+	switch {
+	case p.any("highest", "largest", "greatest", "biggest", "maximum", "best", "longest", "latest", "most recent", "newest"):
+	case p.any("lowest", "smallest", "minimum", "worst", "shortest", "earliest", "oldest"):
+		desc = false
+	case p.any("most"):
+		counted = true
+	case p.any("fewest", "least"):
+		counted, desc = true, false
+	default:
+		return back()
+	}
+	if !had && !the {
+		return back()
+	}
+	if p.q.head == nil || p.q.superl || p.hasMeasure() && len(p.q.dims) == 0 {
+		return back()
+	}
+	if counted {
+		p.any("number of", "amount of", "count of")
+		if p.at(p.i-1).low == "of" {
+			counted = true
+		}
+	}
+	start := p.i
+	if p.any("number of", "total number of", "count of") || counted {
+		p.any("distinct", "unique", "different")
+		if a, n := p.attrNumberOf(p.i); a != nil {
+			p.i += n
+			p.rank(&item{kind: itemAttr, attr: a, text: a.text}, desc)
+			return true
+		}
+		n := p.np()
+		if n == nil {
+			return back()
+		}
+		if n.ent == nil {
+			if desc && n.attr != nil && numericCandidates(n.attr, "max") && start == p.i {
+				p.rank(&item{kind: itemAttr, attr: n.attr, text: n.text}, desc)
+				return true
+			}
+			return back()
+		}
+		n.ent.parent = p.focus()
+		p.q.context = append(p.q.context, n.ent)
+		p.rank(&item{kind: itemMeasure, m: &measure{fn: "count", ent: n.ent, text: "number of " + n.text}, text: "number of " + n.text}, desc)
+		return true
+	}
+	if it := p.measure(); it != nil {
+		p.rank(it, desc)
+		return true
+	}
+	n := p.np()
+	if n == nil || n.attr == nil {
+		return back()
+	}
+	p.rank(&item{kind: itemAttr, attr: n.attr, node: n, text: n.text}, desc)
+	return true
+}
+
+func (p *parser) peekAt(k int, word string) bool { return p.at(p.i+k).low == word }
+
+func (p *parser) rank(it *item, desc bool) {
+	p.q.order = append(p.q.order, &ordering{it: it, desc: desc})
+	p.q.superl = true
+	if p.q.limit == 0 {
+		if p.q.head != nil && !p.q.head.plural {
+			p.q.limit = 1
+		} else {
+			p.q.notes = append(p.q.notes, "needs order")
+		}
+	}
+}
+
+// andItem reads one more thing to show after other modifiers: "and how many
+// orders did they have", "and their population".
+func (p *parser) andItem() bool {
+	save := p.i
+	p.any(",")
+	if !p.any("and", "as well as", "along with", "together with", "also") && p.i == save {
+		return false
+	}
+	p.any("what is", "what are", "what was", "what were")
+	if p.any("how many") {
+		p.det()
+		if p.any("of them") {
+			p.i = save
+			return false
+		}
+		n := p.np()
+		if n == nil || n.ent == nil {
+			p.i = save
+			return false
+		}
+		it := p.countItem(n, false)
+		p.q.context = p.q.context[:len(p.q.context)-1]
+		p.q.items = append(p.q.items, it)
+		p.closing()
+		return true
+	}
+	p.det()
+	if it := p.measure(); it != nil {
+		p.q.items = append(p.q.items, it)
+		return true
+	}
+	n := p.np()
+	if n == nil || n.attr == nil {
+		p.i = save
+		return false
+	}
+	n.attr.near = p.focus()
+	p.q.items = append(p.q.items, &item{kind: itemAttr, attr: n.attr, node: n, text: n.text})
+	if p.any("of that") {
+		if _, k := p.entityAt(p.i); k > 0 {
+			p.i += k
+		}
+	}
+	return true
+}
+
+// closing steps over "did he/she have that year" and the like.
+func (p *parser) closing() {
+	save := p.i
+	for !p.ended() && (oneOf(p.cur().low, "did do does has have had he she they it each / in that year month week day are is were was there") || p.cur().low == "/") {
+		p.i++
+	}
+	if !p.ended() {
+		p.i = save
+	}
+}
+
+// follow reads a later sentence: what to show, or the order.
+func (p *parser) follow() bool {
+	p.any("please", "also", "then")
+	save := p.i
+	if p.ordering() && p.ended() {
+		return true
+	}
+	p.i = save
+	if p.any("match", "use exact") {
+		for !p.ended() && (oneOf(p.cur().low, "strings string exactly exact matching values text case case-insensitively case-sensitively insensitively sensitively all the names by") || p.anyName()) {
+			p.i++
+		}
+		return p.ended()
+	}
+	if !p.any("return", "show", "give", "list", "include", "display", "provide", "output") {
+		return false
+	}
+	p.any("me")
+	if p.q.items == nil {
+		return false
+	}
+	old := p.q.items
+	oldHead, ctx := p.q.head, len(p.q.context)
+	p.q.items = nil
+	p.any("all")
+	p.any("only", "both", "just")
+	for {
+		p.det()
+		p.any("distinct", "unique")
+		var its []*item
+		if it := p.pairNames(); it != nil {
+			its = it
+		} else if it := p.measure(); it != nil {
+			its = []*item{it}
+		} else if n := p.np(); n != nil {
+			it := &item{kind: itemAttr, attr: n.attr, node: n, text: n.text}
+			if n.attr == nil {
+				it.kind, it.ent = itemEntity, n.ent
+			} else {
+				n.attr.near = p.owner(oldHead)
+				mark := p.i
+				if p.any("of the", "of") {
+					if e, k := p.entityAt(p.i); e != nil {
+						p.i += k
+						if n.attr.near == nil || n.attr.near.t != e.t {
+							n.attr.near = e
+						}
+					} else {
+						p.i = mark
+					}
+				}
+			}
+			its = []*item{it}
+		} else {
+			p.fail(p.i)
+			return false
+		}
+		p.q.items = append(p.q.items, its...)
+		p.any("made")
+		p.any("(")
+		mark := p.i
+		comma := p.words(",")
+		and := p.any("and", "and also", "as well as")
+		if !comma && !and {
+			break
+		}
+		if p.orderingAhead() {
+			p.i = mark
+			break
+		}
+	}
+	p.q.head, p.q.context = oldHead, p.q.context[:ctx]
+	p.q.explicit = true
+	if p.any("for each", "of each", "for the") {
+		if n := p.np(); n == nil {
+			return false
+		}
+	}
+	for !p.ended() {
+		if !p.ordering() {
+			p.fail(p.i)
+			return false
+		}
+	}
+	p.q.notes = append(p.q.notes, "returned")
+	_ = old
+	return true
+}
+
+func (p *parser) anyName() bool {
+	_, n := p.attrAt(p.i)
+	p.i += max(0, n-1)
+	return n > 0
+}
+
+func (p *parser) orderingAhead() bool {
+	save, n, notes := p.i, len(p.q.order), len(p.q.notes)
+	ok := p.peek("ordered|sorted|order|sort|arranged|starting|ranked")
+	p.i, p.q.order, p.q.notes = save, p.q.order[:n], p.q.notes[:notes]
+	return ok
+}
+
+// owner is the entity that "their" is about in a later sentence.
+func (p *parser) owner(head *node) *entity {
+	if head != nil && head.ent != nil {
+		return head.ent
+	}
+	var only *entity
+	for _, d := range p.q.dims {
+		if d.ent != nil && d.attr == nil {
+			if only != nil {
+				return nil
+			}
+			only = d.ent
+		}
+	}
+	return only
+}
+
+// pairNames reads "first and last name".
+func (p *parser) pairNames() []*item {
+	a, b := p.cur(), p.at(p.i+2)
+	last := p.at(p.i + 3)
+	if a.kind != tokWord || p.at(p.i+1).low != "and" || b.kind != tokWord || last.kind != tokWord {
+		return nil
+	}
+	x, y := p.attrWords([]string{a.stem, last.stem}, 0.95), p.attrWords([]string{b.stem, last.stem}, 0.95)
+	if len(x) == 0 || len(y) == 0 || len(p.attrWords([]string{a.stem}, 0.85)) > 0 {
+		return nil
+	}
+	p.i += 4
+	near := p.owner(p.q.head)
+	one := func(c []attrCand, text string) *item {
+		at := &attr{text: text, cands: c, near: near}
+		return &item{kind: itemAttr, attr: at, node: &node{attr: at, text: text}, text: text}
+	}
+	return []*item{one(x, a.text+" "+last.text), one(y, b.text+" "+last.text)}
+}

@@ -1,0 +1,378 @@
+package planner
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// table and column are the catalog's, with their names split into words.
+type table struct {
+	src      *sparkwright.Table
+	id       int
+	view     string
+	words    []string   // stems of the name, common prefixes left out
+	alt      [][]string // other ways to name it
+	cols     []*column
+	key      *column // the single column that identifies a row, or nil
+	declared bool    // the key is declared, not only seen in the statistics
+}
+
+type column struct {
+	src    *sparkwright.Column
+	t      *table
+	words  []string // stems of the name, the table's common prefix left out
+	core   []string // words without those of the table
+	full   []string // the name as written, as words for people
+	unique bool
+	hint   []string // stems of the first words of the comment
+}
+
+// schema is the index of a catalog for linking.
+type schema struct {
+	tables    []*table
+	edges     [][]edge // by table id
+	values    map[string][]valueRef
+	stems     map[string][]valueRef // single-word values of columns with few values
+	maxLen    int                   // words of the longest known value
+	paths     map[[2]int][]path
+	mentioned map[int]bool // tables that the question names
+}
+
+type valueRef struct {
+	c     *column
+	value string
+}
+
+func newSchema(cat *sparkwright.Catalog) *schema {
+	s := &schema{values: map[string][]valueRef{}, stems: map[string][]valueRef{}, paths: map[[2]int][]path{}}
+	for i := range cat.Tables {
+		src := &cat.Tables[i]
+		if src.View == "" || len(src.Columns) == 0 {
+			continue
+		}
+		t := &table{src: src, id: len(s.tables), view: src.View}
+		s.tables = append(s.tables, t)
+	}
+	names := make([]string, len(s.tables))
+	for i, t := range s.tables {
+		names[i] = t.src.Name
+	}
+	prefix := commonPrefix(names)
+	for _, t := range s.tables {
+		s.indexTable(t, prefix)
+	}
+	for _, t := range s.tables {
+		s.findKey(t)
+	}
+	s.buildEdges()
+	return s
+}
+
+// commonPrefix is what all names begin with, when that is an affix and no
+// word by itself: "tbl_", "sb".
+func commonPrefix(names []string) string {
+	if len(names) < 3 {
+		return ""
+	}
+	p := strings.ToLower(names[0])
+	for _, n := range names[1:] {
+		n = strings.ToLower(n)
+		for !strings.HasPrefix(n, p) {
+			p = p[:len(p)-1]
+		}
+	}
+	for _, n := range names {
+		if len(p) >= len(n) {
+			return ""
+		}
+	}
+	return p
+}
+
+func (s *schema) indexTable(t *table, prefix string) {
+	name := t.src.Name
+	if len(prefix) >= 2 && len(prefix) < len(name) && (strings.HasSuffix(prefix, "_") || len(prefix) <= 4 && !vocabulary(prefix)) {
+		name = name[len(prefix):]
+	}
+	words := nameWords(name)
+	t.words = stemsOf(words)
+	if len(words) > 1 && oneOf(words[0], "tbl dim fact d f t stg") {
+		t.alt = append(t.alt, t.words[1:])
+	}
+	if n := len(words); n > 1 && oneOf(words[n-1], "data table records record list info log") {
+		t.alt = append(t.alt, t.words[:n-1])
+	}
+	cols := make([]string, len(t.src.Columns))
+	for i := range t.src.Columns {
+		cols[i] = t.src.Columns[i].Name
+	}
+	cp := commonPrefix(cols)
+	if !strings.HasSuffix(cp, "_") && (len(cp) < 2 || strings.Contains(strings.Join(cols, " "), "_")) {
+		cp = ""
+	}
+	for i := range t.src.Columns {
+		src := &t.src.Columns[i]
+		words := nameWords(src.Name[len(cp):])
+		c := &column{src: src, t: t, words: stemsOf(words)}
+		for _, w := range words {
+			c.full = append(c.full, abbreviation(w))
+		}
+		for _, w := range c.words {
+			if !contains(t.words, w) {
+				c.core = append(c.core, w)
+			}
+		}
+		if len(c.core) == 0 {
+			c.core = c.words
+		}
+		c.hint = commentHead(src.Comment)
+		t.cols = append(t.cols, c)
+		s.indexValues(c)
+	}
+}
+
+// commentHead is the noun phrase that a comment begins with.
+func commentHead(comment string) []string {
+	var out []string
+	for _, tk := range tokenize(comment) {
+		if tk.kind != tokWord || oneOf(tk.low, "of for in on when that which if to as where by from with") {
+			break
+		}
+		if functionWord(tk.low) {
+			continue
+		}
+		out = append(out, tk.stem)
+	}
+	if len(out) > 4 {
+		return nil
+	}
+	return out
+}
+
+func (s *schema) indexValues(c *column) {
+	add := func(v string) {
+		if v == "" || len(v) > 80 {
+			return
+		}
+		toks := tokenize(v)
+		k := valueKey(toks)
+		if k == "" {
+			return
+		}
+		for _, r := range s.values[k] {
+			if r.c == c && r.value == v {
+				return
+			}
+		}
+		ref := valueRef{c: c, value: v}
+		s.values[k] = append(s.values[k], ref)
+		if n := strings.Count(k, " ") + 1; n > s.maxLen {
+			s.maxLen = n
+		}
+		few := len(c.src.Enum) > 0 || c.src.Stats != nil && c.src.Stats.Distinct <= 50
+		if len(toks) == 1 && few && toks[0].kind == tokWord {
+			s.stems[toks[0].stem] = append(s.stems[toks[0].stem], ref)
+		}
+	}
+	if !c.isText() {
+		return
+	}
+	for _, v := range c.src.Enum {
+		add(v)
+	}
+	if c.src.Stats == nil {
+		return
+	}
+	for _, v := range c.src.Stats.MostCommon {
+		add(v.Value)
+	}
+	for _, v := range c.src.Stats.Histogram {
+		add(v)
+	}
+}
+
+// valueKey is how values are compared: words in lower case, signs left out.
+func valueKey(toks []token) string {
+	var b strings.Builder
+	for _, t := range toks {
+		if t.kind == tokSymbol {
+			continue
+		}
+		for _, w := range strings.FieldsFunc(t.low, func(r rune) bool { return r == '_' || r == '-' || r == ' ' }) {
+			if b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(w)
+		}
+	}
+	return b.String()
+}
+
+func (s *schema) findKey(t *table) {
+	for _, c := range t.cols {
+		if len(t.src.PrimaryKey) == 1 && t.src.PrimaryKey[0] == c.src.Name {
+			c.unique = true
+			t.key, t.declared = c, true
+		}
+		for _, u := range t.src.Uniques {
+			if len(u) == 1 && u[0] == c.src.Name {
+				c.unique = true
+				if t.key == nil && !c.src.Nullable {
+					t.key, t.declared = c, true
+				}
+			}
+		}
+	}
+	if t.key != nil || len(t.src.PrimaryKey) > 0 {
+		return
+	}
+	type scored struct {
+		c *column
+		n int
+	}
+	var best []scored
+	bridge := true
+	for _, c := range t.cols {
+		if !c.isInteger() && c.src.BaseType != "uuid" && !endsWith(c.words, "id") {
+			bridge = false
+		}
+	}
+	if bridge && len(t.cols) > 1 {
+		return
+	}
+	for i, c := range t.cols {
+		st := c.src.Stats
+		if st == nil || t.src.RowEstimate <= 0 || st.NullFraction > 0 || st.Distinct < float64(t.src.RowEstimate)*0.999 ||
+			!(c.isInteger() || c.isText() || c.src.BaseType == "uuid") {
+			continue
+		}
+		n := -i
+		if !c.src.Nullable {
+			n += 100
+		}
+		if len(c.words) == 1 && c.words[0] == "id" {
+			n += 200
+		}
+		if strings.HasSuffix(c.src.Name, "id") {
+			n += 150
+		}
+		if len(c.core) == 1 && len(c.words) > 1 && suffixWord(c.core[0]) {
+			n += 50
+		}
+		best = append(best, scored{c, n})
+	}
+	sort.SliceStable(best, func(a, b int) bool { return best[a].n > best[b].n })
+	if len(best) > 0 && (best[0].n >= 40 || best[0].n == 0) {
+		t.key = best[0].c
+		t.key.unique = true
+	}
+}
+
+func (c *column) isInteger() bool { return oneOf(c.src.BaseType, "int2 int4 int8") }
+
+func (c *column) isNumber() bool {
+	return oneOf(c.src.BaseType, "int2 int4 int8 numeric float4 float8 money")
+}
+
+func (c *column) isText() bool {
+	return oneOf(c.src.BaseType, "text varchar bpchar char name citext") || len(c.src.Enum) > 0
+}
+
+func (c *column) isDate() bool { return oneOf(c.src.BaseType, "date timestamp timestamptz") }
+
+func (c *column) isBool() bool { return c.src.BaseType == "bool" }
+
+// isID tells columns whose values are names of rows and never quantities.
+func (c *column) isID() bool {
+	if c == c.t.key && !c.isText() || endsWith(c.words, "id") || endsWith(c.words, "key") || endsWith(c.words, "uuid") {
+		return true
+	}
+	for _, fk := range c.t.src.ForeignKeys {
+		if len(fk.Columns) == 1 && fk.Columns[0] == c.src.Name {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(list []string, w string) bool {
+	for _, x := range list {
+		if x == w {
+			return true
+		}
+	}
+	return false
+}
+
+func endsWith(words []string, w string) bool { return len(words) > 0 && words[len(words)-1] == w }
+
+func sameWords(a, b []string) bool {
+	if len(a) != len(b) || len(a) == 0 {
+		return false
+	}
+	x, y := append([]string(nil), a...), append([]string(nil), b...)
+	sort.Strings(x)
+	sort.Strings(y)
+	for i := range x {
+		if x[i] != y[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// label is the columns that people know a row by: a name or a title, or
+// first and last name together. Nil when there is none.
+func (t *table) label() []*column {
+	var first, last *column
+	for _, want := range []string{"name", "titl"} {
+		for _, c := range t.cols {
+			if c.isText() && (len(c.words) == 1 && c.words[0] == want || sameWords(c.words, append(append([]string(nil), t.words...), want))) {
+				return []*column{c}
+			}
+		}
+	}
+	for _, c := range t.cols {
+		if !c.isText() {
+			continue
+		}
+		if len(c.words) == 2 && c.words[1] == "name" && c.words[0] == "first" {
+			first = c
+		}
+		if len(c.words) == 2 && c.words[1] == "name" && (c.words[0] == "last" || c.words[0] == "sur" || c.words[0] == "famili") {
+			last = c
+		}
+		if sameWords(c.words, t.words) && c.isText() {
+			return []*column{c}
+		}
+	}
+	if first != nil && last != nil {
+		return []*column{first, last}
+	}
+	for _, want := range []string{"name", "titl", "label"} {
+		for _, c := range t.cols {
+			if c.isText() && (len(c.words) == 2 && c.words[1] == want && (c.words[0] == "full" || c.words[0] == "display")) {
+				return []*column{c}
+			}
+		}
+	}
+	var only *column
+	for _, c := range t.cols {
+		if c.isText() && endsWith(c.words, "name") {
+			if only != nil {
+				return nil
+			}
+			only = c
+		}
+	}
+	if only != nil && len(only.words) > 1 && !contains(only.words, "user") {
+		return nil
+	}
+	return nil
+}
+
+func (t *table) human() string { return strings.ReplaceAll(t.src.Name, "_", " ") }
+
+func (c *column) human() string { return strings.Join(c.full, " ") }

@@ -1,0 +1,787 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// output is one column of the answer.
+type output struct {
+	expr  string
+	alias string
+	it    *item
+	group bool
+}
+
+// statement is the SELECT of a plan while it is put together.
+type statement struct {
+	em   *emitter
+	sc   *scope
+	outs []*output
+	keys []string // further expressions to group by
+	used map[string]bool
+}
+
+// sql renders the plan.
+func (em *emitter) sql() (string, error) {
+	st := &statement{em: em, sc: em.scope(em.p.root), used: map[string]bool{}}
+	if len(em.p.q.items) == 1 && em.p.q.items[0].kind == itemRatio && em.separate() {
+		return st.twoTotals(em.p.q.items[0])
+	}
+	if em.p.agg {
+		return st.aggregate()
+	}
+	return st.listing()
+}
+
+func (em *emitter) separate() bool {
+	it := em.p.q.items[0]
+	t := func(m *measure) *table {
+		if m.ent != nil {
+			return m.ent.t
+		}
+		return m.attr.col.t
+	}
+	return t(it.m) != t(it.by) && len(em.p.q.dims) == 0 && len(em.p.q.conds) == 0
+}
+
+// twoTotals divides two totals of different tables.
+func (st *statement) twoTotals(it *item) (string, error) {
+	one := func(m *measure) (string, error) {
+		t := (*table)(nil)
+		if m.ent != nil {
+			t = m.ent.t
+		} else {
+			t = m.attr.col.t
+		}
+		sc := st.em.scope(t)
+		sub := &statement{em: st.em, sc: sc, used: st.used}
+		conds := m.conds
+		if m.ent != nil {
+			conds = append(append([]*cond(nil), conds...), m.ent.conds...)
+		}
+		where, err := sc.all(t, conds, true)
+		if err != nil {
+			return "", err
+		}
+		expr, err := sub.measure(&measure{fn: m.fn, ent: m.ent, attr: m.attr, dist: m.dist})
+		if err != nil {
+			return "", err
+		}
+		q := "SELECT " + expr + " " + st.em.from(sc)
+		for _, j := range sc.joins {
+			q += " " + j
+		}
+		if w := nonEmpty(where); len(w) > 0 {
+			q += " WHERE " + strings.Join(w, " AND ")
+		}
+		return "(" + q + ")", nil
+	}
+	a, err := one(it.m)
+	if err != nil {
+		return "", err
+	}
+	b, err := one(it.by)
+	if err != nil {
+		return "", err
+	}
+	factor := ""
+	if it.pct {
+		factor = "100.0 * "
+	}
+	return "SELECT " + factor + "CAST(" + a + " AS DOUBLE) /\n  NULLIF(" + b + ", 0) AS ratio", nil
+}
+
+// name makes an alias that is not used yet.
+func (st *statement) name(words ...string) string {
+	var b strings.Builder
+	for _, w := range words {
+		for _, r := range strings.ToLower(w) {
+			switch {
+			case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+				b.WriteRune(r)
+			case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+				b.WriteByte('_')
+			}
+		}
+		if b.Len() > 0 && !strings.HasSuffix(b.String(), "_") {
+			b.WriteByte('_')
+		}
+	}
+	n := strings.Trim(b.String(), "_")
+	if n == "" || n[0] >= '0' && n[0] <= '9' {
+		n = "value_" + n
+	}
+	base := strings.TrimSuffix(n, "_")
+	for i := 2; st.used[n]; i++ {
+		n = fmt.Sprintf("%s_%d", base, i)
+	}
+	st.used[n] = true
+	return n
+}
+
+func (st *statement) columnName(c *column) string {
+	n := strings.ToLower(c.src.Name)
+	if c.src.Name == n && st.used[n] {
+		return st.name(c.t.src.Name, c.src.Name)
+	}
+	return st.name(c.src.Name)
+}
+
+// group adds the columns of a dimension.
+func (st *statement) group(it *item, show bool) error {
+	for _, o := range st.outs {
+		if sameItem(o.it, it) {
+			return nil
+		}
+	}
+	add := func(c *column, show bool) error {
+		x, err := st.sc.col(c)
+		if err != nil {
+			return err
+		}
+		if !show {
+			if !contains(st.keys, x) {
+				st.keys = append(st.keys, x)
+			}
+			return nil
+		}
+		st.outs = append(st.outs, &output{expr: x, alias: st.columnName(c), it: it, group: true})
+		return nil
+	}
+	switch it.kind {
+	case itemEntity:
+		t := it.ent.t
+		lab := t.label()
+		if t.key == nil && (lab == nil || t != st.em.p.root) {
+			return refuse(sparkwright.DeclineNotUnderstood, "%s has neither a key nor a name to group by.", t.view)
+		}
+		if lab == nil {
+			lab = []*column{t.key}
+		}
+		if t.key != nil && (len(lab) > 1 || lab[0] != t.key) {
+			if err := add(t.key, false); err != nil {
+				return err
+			}
+		}
+		for _, c := range lab {
+			if err := add(c, show); err != nil {
+				return err
+			}
+		}
+	case itemAttr:
+		c := it.attr.col
+		if near := it.attr.near; near != nil && near.t == c.t && near.t != st.em.p.root && near.t.key != nil && near.t.key != c {
+			if err := add(near.t.key, false); err != nil {
+				return err
+			}
+		}
+		return add(c, show)
+	case itemBucket:
+		x, err := st.sc.col(it.attr.col)
+		if err != nil {
+			return err
+		}
+		expr := "CAST(date_trunc('" + strings.ToUpper(it.unit) + "', " + x + ") AS DATE)"
+		if it.unit == "year" {
+			expr = "EXTRACT(YEAR FROM " + x + ")"
+		}
+		st.outs = append(st.outs, &output{expr: expr, alias: st.name(it.unit), it: it, group: true})
+	default:
+		return refuse(sparkwright.DeclineNotUnderstood, "%q cannot be a group.", it.text)
+	}
+	return nil
+}
+
+// measure renders an aggregate over the rows of the scope.
+func (st *statement) measure(m *measure) (string, error) {
+	var when string
+	if len(m.conds) > 0 {
+		parts, err := st.sc.all(st.em.p.root, m.conds, false)
+		if err != nil {
+			return "", err
+		}
+		when = strings.Join(nonEmpty(parts), " AND ")
+	}
+	wrap := func(x string) string {
+		if when == "" {
+			return x
+		}
+		return "CASE WHEN " + when + " THEN " + x + " END"
+	}
+	if m.fn == "count" {
+		t := st.em.p.root
+		if m.ent != nil {
+			t = m.ent.t
+		}
+		switch {
+		case m.attr != nil:
+			x, err := st.sc.col(m.attr.col)
+			if err != nil {
+				return "", err
+			}
+			return "COUNT(DISTINCT " + wrap(x) + ")", nil
+		case t != st.sc.root:
+			if !m.dist && len(st.em.p.q.dims) == 0 || t.key == nil {
+				return "", refuse(sparkwright.DeclineNotUnderstood, "Counting %s here would count only those that have %s; say \"distinct\" if that is meant.", t.view, st.sc.root.view)
+			}
+			if !m.dist {
+				return "", refuse(sparkwright.DeclineAmbiguous, "Counting %s here would count only those that have %s; say \"distinct\" if that is meant.", t.view, st.sc.root.view)
+			}
+			x, err := st.sc.col(t.key)
+			if err != nil {
+				return "", err
+			}
+			return "COUNT(DISTINCT " + wrap(x) + ")", nil
+		case st.sc.many:
+			if t.key == nil {
+				return "", refuse(sparkwright.DeclineNotUnderstood, "%s has no key to count its rows by.", t.view)
+			}
+			return "COUNT(DISTINCT " + wrap(st.sc.alias+"."+ident(t.key.src.Name)) + ")", nil
+		case when != "":
+			return "COUNT(" + wrap("1") + ")", nil
+		default:
+			return "COUNT(*)", nil
+		}
+	}
+	x, err := st.sc.col(m.attr.col)
+	if err != nil {
+		return "", err
+	}
+	if m.attr.col.t != st.sc.root && (m.fn == "sum" || m.fn == "avg") {
+		return "", refuse(sparkwright.DeclineNotUnderstood, "%s of %s would be counted once for every row of %s.", m.fn, qualified(m.attr.col), st.sc.root.view)
+	}
+	return strings.ToUpper(m.fn) + "(" + wrap(x) + ")", nil
+}
+
+func (st *statement) measureName(m *measure) string {
+	switch m.fn {
+	case "count":
+		if m.ent != nil {
+			return st.name("number_of", strings.TrimPrefix(m.ent.t.human(), "number of "))
+		}
+		return st.name("number_of", m.attr.col.src.Name)
+	case "sum":
+		return st.name("total", m.attr.col.src.Name)
+	case "avg":
+		return st.name("average", m.attr.col.src.Name)
+	case "max":
+		return st.name("highest", m.attr.col.src.Name)
+	default:
+		return st.name("lowest", m.attr.col.src.Name)
+	}
+}
+
+// value renders a measure item.
+func (st *statement) value(it *item) (expr, alias string, err error) {
+	switch it.kind {
+	case itemMeasure:
+		expr, err = st.measure(it.m)
+		if err != nil {
+			return "", "", err
+		}
+		return expr, st.measureName(it.m), nil
+	case itemRatio:
+		a, err := st.measure(it.m)
+		if err != nil {
+			return "", "", err
+		}
+		b, err := st.measure(it.by)
+		if err != nil {
+			return "", "", err
+		}
+		if it.pct {
+			return "100.0 * CAST(" + a + " AS DOUBLE) / NULLIF(" + b + ", 0)", st.name("percentage"), nil
+		}
+		return "CAST(" + a + " AS DOUBLE) / NULLIF(" + b + ", 0)", st.name("ratio"), nil
+	case itemFilter:
+		part, err := st.measure(it.m)
+		if err != nil {
+			return "", "", err
+		}
+		whole, err := st.measure(&measure{fn: "count", ent: it.m.ent})
+		if err != nil {
+			return "", "", err
+		}
+		name, factor := st.name("share"), ""
+		if it.pct {
+			name, factor = st.name("percentage"), "100.0 * "
+		}
+		return factor + "CAST(" + part + " AS DOUBLE) / NULLIF(" + whole + ", 0)", name, nil
+	case itemShare:
+		x, err := st.measure(it.m)
+		if err != nil {
+			return "", "", err
+		}
+		return "100.0 * CAST(" + x + " AS DOUBLE) / NULLIF(SUM(" + x + ") OVER (), 0)", st.name("percentage"), nil
+	}
+	return "", "", refuse(sparkwright.DeclineNotUnderstood, "%q is not a figure.", it.text)
+}
+
+// filters renders what holds for the whole answer.
+func (st *statement) filters() ([]string, error) {
+	var where []string
+	p := st.em.p
+	for _, e := range p.tops {
+		x, err := st.top(e)
+		if err != nil {
+			return nil, err
+		}
+		where = append(where, x...)
+	}
+	var plain []*cond
+	for _, c := range p.q.conds {
+		if c.kind == condCount && p.q.head != nil && p.q.head.ent == nil {
+			continue // a condition on groups
+		}
+		plain = append(plain, c)
+	}
+	x, err := st.sc.all(p.root, plain, true)
+	return append(where, x...), err
+}
+
+// top renders the conditions of an entity named in the question itself.
+func (st *statement) top(e *entity) ([]string, error) {
+	if e.t == st.sc.root {
+		return st.sc.all(e.t, e.conds, true)
+	}
+	if _, ok := st.sc.joined[e.t]; ok {
+		return st.sc.all(e.t, e.conds, true)
+	}
+	x, err := st.sc.related(st.sc.root, &cond{kind: condRelated, ent: e, text: e.text}, true)
+	return []string{x}, err
+}
+
+func (st *statement) aggregate() (string, error) {
+	q := st.em.p.q
+	items := q.items
+	// what is grouped by: the dimensions, and every property that is shown
+	shown := q.explicit
+	for _, d := range q.dims {
+		if err := st.group(d, !shown || itemIn(items, d)); err != nil {
+			return "", err
+		}
+	}
+	if shown {
+		st.outs = nil
+		st.used = map[string]bool{}
+		if len(q.dims) == 0 && q.head != nil && q.head.ent != nil {
+			if err := st.hideKey(q.head.ent.t); err != nil {
+				return "", err
+			}
+		}
+	} else if len(items) > 0 && q.head != nil && q.head.ent != nil && items[0].kind == itemEntity && len(items) > 1 && items[1].kind == itemAttr {
+		return "", refuse(sparkwright.DeclineNotUnderstood, "It is not clear what to show.")
+	}
+	for _, it := range items {
+		if it.m != nil {
+			continue
+		}
+		if err := st.group(it, true); err != nil {
+			return "", err
+		}
+	}
+	many := st.sc.many
+	inner := many && st.needsRows()
+	if inner {
+		return "", refuse(sparkwright.DeclineNotUnderstood, "%s has no key, so that its rows cannot be kept apart.", st.em.p.root.view)
+	}
+	if shown {
+		if err := st.inOrder(items); err != nil {
+			return "", err
+		}
+	} else {
+		for _, it := range items {
+			if it.m == nil {
+				continue
+			}
+			if err := st.show(it); err != nil {
+				return "", err
+			}
+		}
+	}
+	order, err := st.orderBy()
+	if err != nil {
+		return "", err
+	}
+	where, err := st.filters()
+	if err != nil {
+		return "", err
+	}
+	having, err := st.having()
+	if err != nil {
+		return "", err
+	}
+	if st.sc.many != many && st.needsRows() {
+		return "", refuse(sparkwright.DeclineNotUnderstood, "A join would multiply the rows of %s.", st.em.p.root.view)
+	}
+	return st.render(where, having, order, true), nil
+}
+
+// hideKey keeps entities of the same name apart.
+func (st *statement) hideKey(t *table) error {
+	if t == st.em.p.root || t.key == nil {
+		return nil
+	}
+	x, err := st.sc.col(t.key)
+	if err == nil && !contains(st.keys, x) {
+		st.keys = append(st.keys, x)
+	}
+	return err
+}
+
+// needsRows reports whether a figure would be wrong on multiplied rows and the
+// rows cannot be told apart.
+func (st *statement) needsRows() bool {
+	for _, m := range st.em.p.q.measures() {
+		if (m.fn == "sum" || m.fn == "avg") && !st.uniquePairs() {
+			return true
+		}
+	}
+	return false
+}
+
+// uniquePairs reports whether every row of the root meets every group at most
+// once: it is reached over one bridge whose rows are pairs, grouped by the
+// other side's key.
+func (st *statement) uniquePairs() bool {
+	for t := range st.sc.joined {
+		if t == st.sc.root {
+			continue
+		}
+		p, err := st.em.path(st.sc.root, t)
+		if err != nil {
+			return false
+		}
+		if !p.toMany() {
+			continue
+		}
+		if len(p) == 1 && isPairs(t) {
+			continue
+		}
+		if len(p) != 2 || p[0].toOne || !p[1].toOne || !isPairs(p[0].to) || t.key == nil {
+			return false
+		}
+		key := st.sc.joined[t] + "." + ident(t.key.src.Name)
+		keyed := contains(st.keys, key)
+		for _, o := range st.outs {
+			keyed = keyed || o.expr == key
+		}
+		if !keyed {
+			return false
+		}
+	}
+	return true
+}
+
+// isPairs reports whether the rows of a bridge are pairs of keys, each once.
+func isPairs(t *table) bool {
+	return len(t.src.PrimaryKey) == 2 || loosePairs(t)
+}
+
+// loosePairs tells bridges that consist of two columns and no declared key:
+// they are joined without their duplicates.
+func loosePairs(t *table) bool {
+	return len(t.cols) == 2 && len(t.src.PrimaryKey) == 0 && t.key == nil
+}
+
+func itemIn(items []*item, d *item) bool {
+	for _, it := range items {
+		if sameItem(it, d) {
+			return true
+		}
+	}
+	return false
+}
+
+func (st *statement) show(it *item) error {
+	for _, o := range st.outs {
+		if o.it == it || it.kind == itemMeasure && o.it.kind == itemMeasure && sameMeasure(o.it.m, it.m) {
+			return nil
+		}
+	}
+	expr, alias, err := st.value(it)
+	if err != nil {
+		return err
+	}
+	st.outs = append(st.outs, &output{expr: expr, alias: alias, it: it})
+	return nil
+}
+
+// inOrder puts the columns in the order in which they were asked for.
+func (st *statement) inOrder(items []*item) error {
+	groups := st.outs
+	st.outs = nil
+	for _, it := range items {
+		if it.m != nil {
+			if err := st.show(it); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, g := range groups {
+			if sameItem(g.it, it) {
+				st.outs = append(st.outs, g)
+			}
+		}
+	}
+	return nil
+}
+
+// orderBy renders the order; measures that are ordered by are shown too when
+// more than one thing is ranked.
+func (st *statement) orderBy() ([]string, error) {
+	q := st.em.p.q
+	var out []string
+	dir := func(desc bool) string {
+		if desc {
+			return " DESC NULLS LAST"
+		}
+		return " ASC NULLS LAST"
+	}
+	one := q.superl && (q.limit == 1 && !q.top)
+	for _, o := range q.order {
+		it := o.it
+		if it.m != nil {
+			if !q.explicit && !one && !st.attrHead() {
+				if err := st.show(it); err != nil {
+					return nil, err
+				}
+			}
+			found := ""
+			for _, x := range st.outs {
+				if x.it == it || x.it.kind == itemMeasure && it.kind == itemMeasure && sameMeasure(x.it.m, it.m) {
+					found = x.alias
+				}
+			}
+			if found == "" {
+				x, err := st.measure(it.m)
+				if err != nil {
+					return nil, err
+				}
+				found = x
+			}
+			out = append(out, found+dir(o.desc))
+			continue
+		}
+		found := false
+		for _, x := range st.outs {
+			if sameItem(x.it, it) {
+				out = append(out, x.alias+dir(o.desc))
+				found = true
+			}
+		}
+		if found {
+			continue
+		}
+		if it.kind == itemEntity {
+			for _, x := range st.outs {
+				if x.it.attr != nil && x.it.attr.col != nil && x.it.attr.col.t == it.ent.t {
+					out = append(out, x.alias+dir(o.desc))
+					found = true
+				}
+			}
+		}
+		if found {
+			continue
+		}
+		if st.em.p.agg {
+			return nil, refuse(sparkwright.DeclineNotUnderstood, "The answer cannot be ordered by %q, which is not part of it.", it.text)
+		}
+		if it.kind != itemAttr {
+			return nil, refuse(sparkwright.DeclineNotUnderstood, "The answer cannot be ordered by %q.", it.text)
+		}
+		if !q.explicit && !one && !st.attrHead() {
+			x, err := st.sc.col(it.attr.col)
+			if err != nil {
+				return nil, err
+			}
+			o2 := &output{expr: x, alias: st.columnName(it.attr.col), it: it}
+			st.outs = append(st.outs, o2)
+			out = append(out, o2.alias+dir(o.desc))
+			continue
+		}
+		x, err := st.sc.col(it.attr.col)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x+dir(o.desc))
+	}
+	if len(out) == 0 && st.em.p.agg {
+		for _, o := range st.outs {
+			if o.group {
+				out = append(out, o.alias)
+			}
+		}
+	}
+	return out, nil
+}
+
+// attrHead reports whether single properties were asked for ("the names of"),
+// so that nothing is added to them.
+func (st *statement) attrHead() bool {
+	q := st.em.p.q
+	if q.head == nil || len(q.items) == 0 {
+		return false
+	}
+	it := q.items[0]
+	return it.kind == itemAttr && it.node != nil && it.node == q.head && it.node.ent == nil && (it.attr.near != nil || len(q.context) > 0) && !st.em.p.agg
+}
+
+// having renders the conditions on groups.
+func (st *statement) having() ([]string, error) {
+	var out []string
+	q := st.em.p.q
+	for _, c := range q.conds {
+		if c.kind != condCount || q.head == nil || q.head.ent != nil {
+			continue
+		}
+		x, err := st.measure(&measure{fn: "count", ent: c.ent, dist: c.ent.t != st.sc.root, conds: c.ent.conds})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, fmt.Sprintf("%s %s %d", x, c.op, c.n))
+	}
+	return out, nil
+}
+
+func (st *statement) listing() (string, error) {
+	q, p := st.em.p.q, st.em.p
+	distinct := q.distinct
+	for _, it := range q.items {
+		switch it.kind {
+		case itemEntity:
+			cols := it.ent.t.label()
+			if it.ent.t != p.root {
+				if path, err := st.em.path(p.root, it.ent.t); err != nil {
+					return "", err
+				} else if path.toMany() {
+					return "", refuse(sparkwright.DeclineNotUnderstood, "%s has many %s; say what to show of them.", p.root.view, it.ent.t.view)
+				}
+			}
+			if cols == nil {
+				cols = it.ent.t.cols
+				if len(q.items) > 1 {
+					if it.ent.t.key == nil {
+						return "", refuse(sparkwright.DeclineNotUnderstood, "%s has no name and no key to show.", it.ent.t.view)
+					}
+					cols = []*column{it.ent.t.key}
+				}
+			}
+			for _, c := range cols {
+				if err := st.column(c, it); err != nil {
+					return "", err
+				}
+			}
+		case itemAttr:
+			if pth, err := st.em.path(p.root, it.attr.col.t); err != nil {
+				return "", err
+			} else if pth.toMany() {
+				return "", refuse(sparkwright.DeclineNotUnderstood, "%s has many %s; say what to show of them.", p.root.view, it.attr.col.t.view)
+			}
+			if q.head != nil && q.head.ent == nil && it.attr.near == nil && len(q.context) == 0 || it.attr.col.t != p.root && len(q.items) == 1 {
+				distinct = true
+			}
+			if err := st.column(it.attr.col, it); err != nil {
+				return "", err
+			}
+		default:
+			return "", refuse(sparkwright.DeclineNotUnderstood, "It is not clear what to show.")
+		}
+	}
+	order, err := st.orderBy()
+	if err != nil {
+		return "", err
+	}
+	where, err := st.filters()
+	if err != nil {
+		return "", err
+	}
+	for _, o := range q.order {
+		// rows without the property cannot be the first
+		if q.limit > 0 && o.it.attr != nil && o.it.attr.col != nil && o.it.attr.col.src.Nullable {
+			x, err := st.sc.col(o.it.attr.col)
+			if err != nil {
+				return "", err
+			}
+			where = append(where, x+" IS NOT NULL")
+		}
+	}
+	head := st.render(where, nil, order, false)
+	if distinct {
+		for _, o := range order {
+			if strings.Contains(strings.Fields(o)[0], ".") {
+				return "", refuse(sparkwright.DeclineNotUnderstood, "Distinct rows cannot be ordered by what is not shown.")
+			}
+		}
+		head = strings.Replace(head, "SELECT\n", "SELECT DISTINCT\n", 1)
+	}
+	return head, nil
+}
+
+func (st *statement) column(c *column, it *item) error {
+	x, err := st.sc.col(c)
+	if err != nil {
+		return err
+	}
+	for _, o := range st.outs {
+		if o.expr == x {
+			return nil
+		}
+	}
+	st.outs = append(st.outs, &output{expr: x, alias: st.columnName(c), it: it})
+	return nil
+}
+
+func (st *statement) render(where, having, order []string, grouped bool) string {
+	var b strings.Builder
+	b.WriteString("SELECT\n")
+	var groups []string
+	for i, o := range st.outs {
+		sep := ","
+		if i == len(st.outs)-1 {
+			sep = ""
+		}
+		if _, name, ok := strings.Cut(o.expr, "."); ok && name == o.alias {
+			b.WriteString("  " + o.expr + sep + "\n")
+		} else {
+			b.WriteString("  " + o.expr + " AS " + ident(o.alias) + sep + "\n")
+		}
+		if o.group {
+			groups = append(groups, o.expr)
+		}
+	}
+	groups = append(append([]string(nil), st.keys...), groups...)
+	b.WriteString(st.em.from(st.sc) + "\n")
+	for _, j := range st.sc.joins {
+		b.WriteString(j + "\n")
+	}
+	if w := nonEmpty(where); len(w) > 0 {
+		b.WriteString("WHERE " + strings.Join(dedup(w), "\n  AND ") + "\n")
+	}
+	if grouped && len(groups) > 0 {
+		b.WriteString("GROUP BY " + strings.Join(dedup(groups), ", ") + "\n")
+	}
+	if len(having) > 0 {
+		b.WriteString("HAVING " + strings.Join(having, " AND ") + "\n")
+	}
+	if len(order) > 0 {
+		b.WriteString("ORDER BY " + strings.Join(dedup(order), ", ") + "\n")
+	}
+	if st.em.p.q.limit > 0 {
+		fmt.Fprintf(&b, "LIMIT %d\n", st.em.p.q.limit)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func dedup(in []string) []string {
+	var out []string
+	for _, s := range in {
+		if !contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
