@@ -186,7 +186,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 		Store: st, Databases: dbs, Generator: generator, GeneratorName: name,
 		Executors:   map[string]sparkwright.Executor{connect.Name: a.connect, batch.Name: submit},
 		Warm:        func(ctx context.Context) { _ = a.connect.Warm(ctx) },
-		CheckClient: func(ctx context.Context) (check.Client, error) { return a.connect.Client(ctx) },
+		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
 		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest,

@@ -75,6 +75,7 @@ type item struct {
 	by   *measure // the divisor of a ratio
 	pct  bool     // as percentage
 	unit string   // of a bucket
+	verb string   // stem of the verb before it
 	text string
 }
 

@@ -303,6 +303,9 @@ func (b *binder) chooseRoot() error {
 			if q.head != nil && q.head.ent != nil {
 				near = append(near, q.head.ent.t)
 			}
+			if q.head != nil && q.head.ent == nil && q.head.attr != nil {
+				near = append(near, q.head.attr.tables()...)
+			}
 		}
 		c, err := b.resolve(m.attr, near, nil)
 		if err != nil {
@@ -354,6 +357,20 @@ func (b *binder) chooseRoot() error {
 		}
 	}
 	return nil
+}
+
+// tables are those of the columns that fit best.
+func (a *attr) tables() []*table {
+	var out []*table
+	for _, c := range a.cands {
+		if c.score >= a.cands[0].score {
+			out = append(out, c.c.t)
+		}
+	}
+	if len(out) > 1 {
+		return nil
+	}
+	return out
 }
 
 // separate reports whether the question is the ratio of two totals without
@@ -448,6 +465,17 @@ func (b *binder) bindItems() error {
 
 func (b *binder) bindItem(it *item) error {
 	q := b.p.q
+	if it.kind == itemAttr && it.unit != "" && it.attr.col == nil {
+		// "per year": a column of that name where there is one, else the calendar
+		for _, c := range it.attr.cands {
+			if c.c.t == b.p.root && c.score >= 1 {
+				it.attr.col = c.c
+			}
+		}
+		if it.attr.col == nil {
+			it.kind, it.attr, it.text = itemBucket, nil, it.unit
+		}
+	}
 	switch it.kind {
 	case itemAttr, itemEntity:
 		// a word that names both a table and a column of the counted table
@@ -504,7 +532,7 @@ func (b *binder) bindItem(it *item) error {
 			it.attr.col = c
 			return nil
 		}
-		c, err := b.dateOf([]*entity{b.p.rootEnt}, "", it.unit)
+		c, err := b.dateOf([]*entity{b.p.rootEnt}, it.verb, it.unit)
 		if err != nil {
 			return err
 		}
@@ -571,7 +599,7 @@ func (b *binder) dateOf(chain []*entity, verb, unit string) (*column, error) {
 			continue
 		}
 		c := dateColumn(t, "")
-		if c == nil || isAudit(c) {
+		if c == nil {
 			continue
 		}
 		switch d := p[0].cost(); {

@@ -9,7 +9,46 @@ import (
 
 // expand replaces terms of the user's glossary by what they stand for.
 func expand(toks []token, instructions string) []token {
-	return toks
+	if instructions == "" {
+		return toks
+	}
+	var out []token
+	for _, t := range toks {
+		def := ""
+		if t.kind == tokWord && len(t.text) > 1 && t.text == strings.ToUpper(t.text) && !strings.Contains(t.text, ".") {
+			def = definition(t.text, instructions)
+		}
+		if def == "" {
+			out = append(out, t)
+			continue
+		}
+		out = append(out, tokenize(strings.ToLower(def[:1])+def[1:])...)
+	}
+	return out
+}
+
+// definition finds "TERM = words" in a glossary. Formulas are not words.
+func definition(term, glossary string) string {
+	for rest := glossary; ; {
+		i := strings.Index(rest, term)
+		if i < 0 {
+			return ""
+		}
+		before, after := rest[:i], strings.TrimLeft(rest[i+len(term):], " ")
+		rest = rest[i+len(term):]
+		if !strings.HasPrefix(after, "=") || before != "" && !strings.ContainsAny(before[len(before)-1:], " \n.;,") {
+			continue
+		}
+		def := after[1:]
+		if j := strings.IndexAny(def, "\n.;"); j >= 0 {
+			def = def[:j]
+		}
+		def = strings.TrimSpace(def)
+		if def == "" || strings.ContainsAny(def, "=+/*()") {
+			return ""
+		}
+		return def
+	}
 }
 
 // explain tells which words could not be placed.

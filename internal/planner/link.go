@@ -30,7 +30,12 @@ func (p *parser) phraseStems(i, j int) []string {
 }
 
 func mixedCase(s string) bool {
-	return len(s) > 1 && strings.ToLower(s[1:]) != s[1:] && strings.ToUpper(s) != s
+	for i := 1; i < len(s); i++ {
+		if s[i] >= 'A' && s[i] <= 'Z' && s[i-1] >= 'a' && s[i-1] <= 'z' {
+			return true
+		}
+	}
+	return false
 }
 
 // attrAt finds the longest attribute that begins at token i.

@@ -232,11 +232,14 @@ func (p *parser) countItem(n *node, dist bool) *item {
 
 // items reads the list of things asked for.
 func (p *parser) items() bool {
-	first := p.item()
-	if first == nil {
+	p.det()
+	if pair := p.pairOfMeasures(); pair != nil {
+		p.q.items = append(p.q.items, pair...)
+	} else if first := p.item(); first != nil {
+		p.q.items = append(p.q.items, first)
+	} else {
 		return false
 	}
-	p.q.items = append(p.q.items, first)
 	for {
 		m := p.mark()
 		comma := p.words(",")
@@ -469,6 +472,9 @@ func (p *parser) noun() *node {
 	if _, vn := p.valueAt(p.i); vn > max(en, an) {
 		return nil
 	}
+	if an > en && en > 0 && a.cands[0].score < 0.85 {
+		an = 0
+	}
 	n := &node{}
 	if en >= an {
 		n.ent = e
@@ -483,6 +489,9 @@ func (p *parser) noun() *node {
 	n.plural = strings.HasSuffix(last.low, "s") && !strings.HasSuffix(last.low, "ss") && !strings.HasSuffix(last.low, "us") || last.low != irregular(last.low)
 	n.text = p.text(p.i, p.i+used)
 	p.i += used
+	if n.ent == nil && n.attr == nil {
+		return nil
+	}
 	if n.ent != nil && n.attr != nil && n.ent.score < n.attr.cands[0].score {
 		n.ent = nil
 	}

@@ -52,6 +52,9 @@ func (p *parser) modifier() bool {
 		return true
 	}
 	p.i = save
+	if p.datedVerb(e) {
+		return true
+	}
 	lead := ""
 	switch {
 	case p.any("with", "having", "where", "whose"):
@@ -178,9 +181,13 @@ func (p *parser) place(e *entity) bool {
 		return p.reset(m)
 	}
 	// a value, or several
-	if c := p.valueList(e, nil); c != nil && !p.startsNoun(c) {
-		p.add(e, c)
-		return true
+	_, en := p.entityAt(p.i)
+	_, vn := p.valueAt(p.i)
+	if named := en >= vn && en > 0 && p.cur().kind == tokWord && !p.cur().cap; !named {
+		if c := p.valueList(e, nil); c != nil && !p.startsNoun(c) {
+			p.add(e, c)
+			return true
+		}
 	}
 	p.i = save
 	if prep != "" {
@@ -493,7 +500,7 @@ func (p *parser) clause(e *entity, lead string) bool {
 		p.any("any", "a", "an", "no")
 		return p.absent(e) || back()
 	}
-	if lead == "with" && p.cur().kind == tokWord && relationVerb(p.cur().stem) && participle(p.cur().low) {
+	if _, n := p.attrAt(p.i); n == 0 && lead == "with" && p.cur().kind == tokWord && relationVerb(p.cur().stem) && participle(p.cur().low) {
 		return p.verbObject(e) || back()
 	}
 	p.any("a", "an", "the", "their", "its", "total of", "exactly")
@@ -506,6 +513,11 @@ func (p *parser) clause(e *entity, lead string) bool {
 	p.i = save
 	p.det()
 	if p.attrCond(e) {
+		return true
+	}
+	p.reset(m)
+	p.any("a", "an", "the", "any", "some")
+	if p.present(e) {
 		return true
 	}
 	p.reset(m)
@@ -540,8 +552,56 @@ func (p *parser) absent(e *entity) bool {
 		return p.relate(e, n.ent, true, true)
 	}
 	n.attr.near = e
+	if n.attr.cands[0].c.isBool() {
+		p.add(e, &cond{kind: condBool, neg: true, attr: n.attr, text: "no " + n.text})
+		return true
+	}
 	p.add(e, &cond{kind: condNull, attr: n.attr, text: "no " + n.text})
 	return true
+}
+
+// present reads a property alone, "with a coupon": it is true, or known.
+func (p *parser) present(e *entity) bool {
+	save := p.i
+	n := p.noun()
+	if n == nil || n.attr == nil || n.ent != nil || e == nil || !p.ended() && !p.peek("and|,|in|on|for|per|by|from|since|grouped|ordered|to") {
+		p.i = save
+		return false
+	}
+	n.attr.near = e
+	c := n.attr.cands[0].c
+	switch {
+	case c.isBool():
+		p.add(e, &cond{kind: condBool, attr: n.attr, text: n.text})
+	case c.t == e.t && c.src.Nullable:
+		p.add(e, &cond{kind: condNull, neg: true, attr: n.attr, text: n.text})
+	default:
+		p.i = save
+		return false
+	}
+	return true
+}
+
+// datedVerb reads a verb that names a date column, and the date: "opened in
+// 2024" is about opened_at, whatever else "open" may be.
+func (p *parser) datedVerb(e *entity) bool {
+	t := p.cur()
+	if e == nil || t.kind != tokWord || functionWord(t.low) {
+		return false
+	}
+	for _, c := range e.t.cols {
+		if !c.isDate() || !contains(c.words, t.stem) {
+			continue
+		}
+		save := p.i
+		p.i++
+		if r := p.date(); r != nil {
+			p.add(e, &cond{kind: condDate, rng: r, verb: t.stem, text: r.text})
+			return true
+		}
+		p.i = save
+	}
+	return false
 }
 
 // verbObject reads a verb and what it is about: "serve Italian food", "have
@@ -583,6 +643,9 @@ func (p *parser) predicate(e *entity) bool {
 	neg := false
 	p.any2(&neg)
 	p.any("currently", "still", "also")
+	if !neg && p.datedVerb(e) {
+		return true
+	}
 	if c := p.boolColumn(neg); c != nil {
 		c.attr.near = e
 		p.add(e, c)

@@ -75,7 +75,7 @@ func (p *parser) measure() *item {
 	if n == nil {
 		return back()
 	}
-	if n.attr == nil {
+	if n.attr == nil || n.ent != nil {
 		// "total sales count"
 		if fn == "sum" && p.any("count") {
 			return p.countItem(n, false)
@@ -86,6 +86,26 @@ func (p *parser) measure() *item {
 		return back()
 	}
 	return &item{kind: itemMeasure, m: &measure{fn: fn, attr: n.attr, text: p.text(start, p.i)}, text: p.text(start, p.i)}
+}
+
+// pairOfMeasures reads "lowest and highest price".
+func (p *parser) pairOfMeasures() []*item {
+	m := p.mark()
+	a := p.aggregate()
+	if a != "" && p.words("and") {
+		p.det()
+		if b := p.aggregate(); b != "" && b != a {
+			p.det()
+			if n := p.np(); n != nil && n.ent == nil && numericCandidates(n.attr, a) && numericCandidates(n.attr, b) {
+				one := func(fn string) *item {
+					return &item{kind: itemMeasure, m: &measure{fn: fn, attr: n.attr, text: fn + " " + n.text}, text: fn + " " + n.text}
+				}
+				return []*item{one(a), one(b)}
+			}
+		}
+	}
+	p.reset(m)
+	return nil
 }
 
 // attrNumberOf finds a column that itself holds a number of things:
@@ -207,7 +227,7 @@ func (p *parser) share(pct bool, back func() *item) *item {
 	if n == nil {
 		return back()
 	}
-	if n.attr != nil && numericCandidates(n.attr, "sum") {
+	if n.ent == nil && n.attr != nil && numericCandidates(n.attr, "sum") {
 		return &item{kind: itemShare, m: &measure{fn: "sum", attr: n.attr, text: "total " + n.text}, pct: pct, text: p.text(start, p.i)}
 	}
 	if n.ent == nil {
@@ -452,12 +472,14 @@ func (p *parser) superlativeHead() *item {
 		return back()
 	}
 	var cands []attrCand
-	for _, c := range n.ent.t.cols {
-		if dated {
-			continue
+	for noun := range strings.FieldsSeq(stemList(nouns)) {
+		if len(cands) > 0 {
+			break
 		}
-		if c.isNumber() && len(c.words) > 0 && (oneOf(lastOf(c.words), stemList(nouns)) || oneOf(lastOf(c.core), stemList(nouns))) {
-			cands = append(cands, attrCand{c: c, score: 1})
+		for _, c := range n.ent.t.cols {
+			if c.isNumber() && !c.isID() && (contains(c.words, noun) || contains(c.core, noun)) {
+				cands = append(cands, attrCand{c: c, score: 1})
+			}
 		}
 	}
 	if dated {
@@ -513,11 +535,24 @@ func dateColumn(t *table, verb string) *column {
 		return all[0]
 	case len(plain) == 1:
 		return plain[0]
+	case len(named) == 0 && len(always(plain)) == 1:
+		return always(plain)[0]
 	case len(named) == 1 && !isAudit(named[0]):
 		return named[0]
 	default:
 		return nil
 	}
+}
+
+// always are the columns that every row has a value of.
+func always(cols []*column) []*column {
+	var out []*column
+	for _, c := range cols {
+		if !c.src.Nullable {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // isAudit tells columns that record when a row was stored or changed.

@@ -123,7 +123,7 @@ func (p *parser) verbs() bool {
 	}
 	if oneOf(t.low, "is are was were be been being do does did has have had that who which they he she") {
 		p.i++
-		return !p.ended()
+		return !p.ended() || len(p.q.dims) > 0
 	}
 	if oneOf(t.low, "flow flows run runs go goes pass passes") && oneOf(p.at(p.i+1).low, "through across") {
 		p.i += 2
@@ -138,7 +138,7 @@ func (p *parser) verbs() bool {
 	if dated {
 		save := p.i
 		p.i++
-		if p.date() != nil {
+		if p.date() != nil || p.unitAhead(save+1) {
 			p.i = save + 1
 			p.verb = t.stem
 			return true
@@ -150,6 +150,9 @@ func (p *parser) verbs() bool {
 		named = named || len(tb.words) == 1 && tb.words[0] == t.stem
 	}
 	if _, n := p.entityAt(p.i); n > 0 && !participle(t.low) {
+		return false
+	}
+	if a, n := p.attrAt(p.i); n > 0 && strings.HasSuffix(t.low, "ing") && a.cands[0].score > 0.9 {
 		return false
 	}
 	if (relationVerb(t.stem) || named && participle(t.low)) && p.i > 0 {
@@ -170,8 +173,21 @@ func (p *parser) verbs() bool {
 	return false
 }
 
+// unitAhead reports whether "in each year" or the like begins at token i.
+func (p *parser) unitAhead(i int) bool {
+	if !oneOf(p.at(i).low, "in per by each during every for") {
+		return false
+	}
+	for k := i; k < i+3; k++ {
+		if unitOf(p.at(k).low) != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func participle(low string) bool {
-	return strings.HasSuffix(low, "ed") || strings.HasSuffix(low, "en") || irregular(low) != low || strings.HasSuffix(low, "ing")
+	return strings.HasSuffix(low, "ed") || strings.HasSuffix(low, "en") || oneOf(low, "sold bought paid made sent spent held wrote") || strings.HasSuffix(low, "ing")
 }
 
 // grouping reads "for each X", "by X and Y", "per X", "grouped by X".
@@ -252,10 +268,10 @@ func (p *parser) dimension() *item {
 		// a column of that name counts more than the calendar
 		if a, n := p.attrAt(p.i); n == 1 && a.cands[0].score >= 1 {
 			p.i++
-			return &item{kind: itemAttr, attr: a, node: &node{attr: a, text: a.text}, unit: u, text: a.text}
+			return &item{kind: itemAttr, attr: a, node: &node{attr: a, text: a.text}, unit: u, verb: p.verb, text: a.text}
 		}
 		p.i++
-		return &item{kind: itemBucket, unit: u, text: u}
+		return &item{kind: itemBucket, unit: u, text: u, verb: p.verb}
 	}
 	if a, n := p.attrAt(p.i); a != nil && n > 1 && unitOf(p.t[p.i+n-1].low) == "" && a.cands[0].score >= 0.85 {
 		p.i += n
@@ -407,6 +423,7 @@ func (p *parser) orderTail() *item {
 // setDirection orders by it, or gives its direction to what is there already.
 func (p *parser) setDirection(it *item, desc bool) {
 	if it != nil {
+		p.q.notes = append(p.q.notes, "ordered")
 		for _, o := range p.q.order {
 			if sameItem(o.it, it) {
 				o.desc = desc

@@ -173,6 +173,11 @@ func (st *statement) group(it *item, show bool) error {
 		}
 	case itemAttr:
 		c := it.attr.col
+		if lab := c.t.label(); len(lab) == 1 && lab[0] == c && c.t != st.em.p.root && c.t.key != nil && c.t.key != c {
+			if err := add(c.t.key, false); err != nil {
+				return err
+			}
+		}
 		if near := it.attr.near; near != nil && near.t == c.t && near.t != st.em.p.root && near.t.key != nil && near.t.key != c {
 			if err := add(near.t.key, false); err != nil {
 				return err

@@ -83,12 +83,11 @@ func Place(batch bool, bytes int64, local string) sparkwright.Placement {
 
 // check judges the analysis before anything runs.
 func (j *job) check(ctx context.Context) error {
-	client, err := j.s.cfg.CheckClient(ctx)
-	if err != nil {
+	var err error
+	if j.client, err = j.s.cfg.CheckClient(ctx, j.run.ID); err != nil {
 		return err
 	}
-	defer client.Close(context.WithoutCancel(ctx))
-	rep, err := check.Run(ctx, client, j.run.Analysis, j.reads)
+	rep, err := check.Run(ctx, j.client, j.run.Analysis, j.reads)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode"
@@ -62,7 +63,7 @@ type Config struct {
 	GeneratorName string
 	Executors     map[string]sparkwright.Executor // by placement
 	Warm          func(ctx context.Context)       // starts what a run will need; may be nil
-	CheckClient   func(ctx context.Context) (check.Client, error)
+	CheckClient   func(ctx context.Context, runID string) (check.Client, error)
 	ViewsOf       func(code string, catalog *sparkwright.Catalog) []string
 	NewID         func() string
 	CheckSpace    func() error
@@ -106,6 +107,7 @@ type job struct {
 	opened  map[string]Database
 	catalog *sparkwright.Catalog
 	reads   []readplan.Read
+	client  check.Client // of the check; the attempt may go on in it
 }
 
 // Ask carries out a request to its end. The run is nil only when the request
@@ -130,6 +132,9 @@ func (s *Service) Ask(ctx context.Context, req Request) (*sparkwright.Run, error
 	ctx, stop := j.watchCancel(ctx)
 	defer stop()
 	err := j.carryOut(ctx)
+	if j.client != nil {
+		j.client.Close(ctx)
+	}
 	return run, j.finish(ctx, err)
 }
 
@@ -192,7 +197,7 @@ func (s *Service) validate(req *Request) error {
 func (j *job) step(ctx context.Context, name string, do func(context.Context) error) error {
 	began := time.Now()
 	j.event(ctx, sparkwright.Event{Type: sparkwright.EventStep, Step: name, Text: "started"})
-	err := do(ctx)
+	err := j.guarded(ctx, name, do)
 	j.run.Timings = append(j.run.Timings, sparkwright.Timing{Step: name, Seconds: time.Since(began).Seconds()})
 	text := "done"
 	if err != nil {
@@ -200,6 +205,21 @@ func (j *job) step(ctx context.Context, name string, do func(context.Context) er
 	}
 	j.event(ctx, sparkwright.Event{Type: sparkwright.EventStep, Step: name, Text: text})
 	return err
+}
+
+// guarded turns a panic of a step into an error: a defect in one question
+// must not end the process that carries others.
+func (j *job) guarded(ctx context.Context, name string, do func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			j.s.cfg.Log.ErrorContext(ctx, "step panicked", "run_id", j.run.ID, "step", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &sparkwright.Error{
+				Code: sparkwright.CodeInternal, Message: "a defect of Sparkwright stopped the run in the step " + name,
+				Because: fmt.Sprint(p), Remedy: "ask in other words, and please report it with the run's id",
+			}
+		}
+	}()
+	return do(ctx)
 }
 
 func (j *job) setState(ctx context.Context, state sparkwright.RunState) error {

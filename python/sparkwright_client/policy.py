@@ -13,6 +13,8 @@ Decisions
 - ``createOrReplaceTempView("x")`` is allowed for a literal name that is not one
   of the run's views; SQL may then read it.
 - ``count()`` is an action unless it follows groupBy, rollup, cube or pivot.
+- Names of the job script around the analysis, builtins and names with a leading
+  underscore are not bound anew; "_" itself is free.
 - SQL is a string literal, or a name bound once to one; see policy_sql.py.
 - cache and persist are refused: Spark shares cached plans between sessions.
 

@@ -12,6 +12,7 @@ class Bindings:
     """Names of a program: imports, and every other place that binds a name."""
 
     imports: dict[str, str] = field(default_factory=dict)  # name -> dotted origin
+    import_lines: dict[str, int] = field(default_factory=dict)
     stars: set[str] = field(default_factory=set)  # modules imported with *
     values: dict[str, list[ast.expr | None]] = field(default_factory=dict)
     places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Bindings:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 self._import(alias.asname or alias.name.split(".")[0], alias.name, alias.asname)
+                self.import_lines[alias.asname or alias.name.split(".")[0]] = node.lineno
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 if alias.name == "*":
@@ -47,6 +49,7 @@ class Bindings:
                 else:
                     origin = f"{node.module or ''}.{alias.name}"
                     self._import(alias.asname or alias.name, origin, alias.name)
+                    self.import_lines[alias.asname or alias.name] = node.lineno
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             if id(node) not in known:
                 self._bind(node.id, UNKNOWN, node)

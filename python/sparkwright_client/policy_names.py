@@ -50,6 +50,11 @@ _WRITES = frozenset(
     """write writeTo writeStream mergeInto saveAsTable insertInto save parquet csv json orc
     createGlobalTempView createOrReplaceGlobalTempView registerTempTable""".split()
 )
+# Names of the job script; a leading underscore marks the rest of them.
+_RESERVED = frozenset(
+    """spark SparkSession RUN_ID ATTEMPT_ID LOCATION PREVIEW_ROWS ANALYSIS_LINES hashlib json logging
+    os sys traceback""".split()
+)
 _SPARK = frozenset(("sql", "table", "range"))
 _READS = frozenset(("read", "readStream", "createDataFrame", "tvf", "dataSource", "addArtifacts"))
 
@@ -199,15 +204,22 @@ class NameRules:
         return any(name in MODULES[m] for m in self._bindings.stars if m in _STARS)
 
     def _shadowing(self) -> Iterator[Violation]:
+        """Keep names that the code around the analysis relies on."""
+        imports = self._bindings.imports
         for name, places in self._bindings.places.items():
-            if name != "spark" and name not in self._bindings.imports and not name.startswith("__"):
+            kept = name in imports or name in _RESERVED or hasattr(builtins, name)
+            if not kept and (name == "_" or not name.startswith("_")):
                 continue
             for line, column in places:
-                yield Violation(
-                    line, column, "shadowing", f"{name} must keep its meaning; rename this"
-                )
-        if "spark" in self._bindings.imports:
-            yield Violation(1, 1, "shadowing", "spark must keep its meaning; rename the import")
+                message = f"{name} must keep its meaning; choose another name"
+                yield Violation(line, column, "shadowing", message)
+        for name, origin in imports.items():
+            if origin not in MODULES and origin.rpartition(".")[0] not in MODULES:
+                continue  # refused already
+            if name in _RESERVED or name.startswith("_"):
+                line = self._bindings.import_lines[name]
+                message = f"{name} must keep its meaning; import under another name"
+                yield Violation(line, 1, "shadowing", message)
 
 
 def _not_importable(name: str) -> str:

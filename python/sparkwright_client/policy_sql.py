@@ -126,7 +126,7 @@ def _findings(
         if isinstance(node, _FORBIDDEN_NODES):
             what = type(node).__name__
             yield ("sql-not-select", _line(node), f"{what} is not allowed; only SELECT queries are")
-        elif isinstance(node, exp.Table):
+        elif isinstance(node, exp.Table) and not node.find_ancestor(exp.Hint, exp.JoinHint):
             yield from _relation(node, relations)
         elif isinstance(node, (exp.Placeholder, exp.Parameter)) and not parameters:
             yield ("sql-parameter", _line(node), "parameter markers need args=…; write the value")

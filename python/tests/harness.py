@@ -33,6 +33,7 @@ class Server:
             "spark.ui.enabled": "false",
             "spark.connect.grpc.binding.address": "localhost",
             "spark.connect.grpc.binding.port": str(self.port),
+            "spark.connect.progress.reportInterval": "100ms",
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.warehouse.dir": str(directory / "warehouse"),
             "spark.local.dir": str(directory / "local"),

@@ -61,8 +61,11 @@ ALLOWED = [
     "result = spark.sql('SELECT rank() OVER (PARTITION BY a ORDER BY b) FROM orders -- ranks')",
     "result = spark.sql('SELECT * FROM orders WHERE id = :id', args={'id': 3})",
     "result = spark.sql(\"SELECT * FROM orders WHERE d > date'2025-01-01' - INTERVAL 30 DAYS\")",
+    "result = spark.sql('SELECT /*+ BROADCAST(c) */ * FROM orders o JOIN customers c USING (id)')",
     "result = spark.range(5)",
     "orders: 'DataFrame' = spark.table('orders')\nresult: dict = orders",
+    O + "x = [_ for _ in range(3)]\nresult = orders.limit(len(x))",
+    "from datetime import datetime\n" + F + O + "result = orders.select(F.lit(datetime(2025, 1, 1)))",
     "print('x')\nresult = spark.table('orders')",
 ]  # fmt: skip
 
@@ -157,6 +160,13 @@ FORBIDDEN = [
     ("def f(spark):\n    return 1\nresult = 1", "shadowing", 1),
     (F + "F = 1\nresult = 1", "shadowing", 2),
     ("import math as spark\nresult = 1", "shadowing", 1),
+    ("x = 1\nimport math as os\nresult = 1", "shadowing", 2),
+    ("from datetime import date as _write\nresult = 1", "shadowing", 1),
+    ("LOCATION = '/x'\nresult = 1", "shadowing", 1),
+    ("def _write(name, text):\n    return 1\nresult = 1", "shadowing", 1),
+    ("for len in [1]:\n    x = 1\nresult = 1", "shadowing", 1),
+    ("open = 1\nresult = 1", "shadowing", 1),
+    ("result = os", "unknown-name", 1),
     # statements
     ("while True:\n    pass\nresult = 1", "statement", 1),
     ("try:\n    x = 1\nexcept Exception:\n    x = 2\nresult = x", "statement", 1),

@@ -143,7 +143,7 @@ def test_memory_limit(worker: Worker, server: Server, script: Path) -> None:
 
 
 def test_progress(worker: Worker, server: Server, script: Path) -> None:
-    text = SLOW.replace("40_000_000_000", "60_000_000") + "spark.range(10).count()\n"
+    text = SLOW.replace("40_000_000_000", "900_000_000") + "spark.range(10).count()\n"
     run(worker, server, script, text)
     *progress, done = replies(worker)
     assert done == {"type": "done", "id": 7, "exit": 0}

@@ -7,23 +7,41 @@ import (
 )
 
 // Client is a client process for checks: the policy, which executes nothing,
-// and the dry run, which executes the analysis on empty frames. Close it.
+// and the dry run, which executes the analysis on empty frames. The attempt of
+// the same run goes on in it, so that a question costs one process. Close it.
 type Client struct {
-	e *Executor
-	c *client
+	e     *Executor
+	runID string
+	c     *client
 }
 
-// Client takes a process out of the pool.
-func (e *Executor) Client(ctx context.Context) (*Client, error) {
+// Client takes a process out of the pool and reserves it for the run.
+func (e *Executor) Client(ctx context.Context, runID string) (*Client, error) {
 	c, err := e.pool.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{e: e, c: c}, nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.reserved[runID] = c
+	return &Client{e: e, runID: runID, c: c}, nil
 }
 
-// Close ends the process.
-func (c *Client) Close(ctx context.Context) { c.e.pool.done(context.WithoutCancel(ctx), c.c) }
+// Close ends the process, unless an attempt has taken it over.
+func (c *Client) Close(ctx context.Context) {
+	if c.e.takeReserved(c.runID) == c.c {
+		c.e.pool.done(context.WithoutCancel(ctx), c.c)
+	}
+}
+
+// takeReserved returns the process that is reserved for the run, once.
+func (e *Executor) takeReserved(runID string) *client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.reserved[runID]
+	delete(e.reserved, runID)
+	return c
+}
 
 // Policy judges code without executing it.
 func (c *Client) Policy(ctx context.Context, code string, views []string) ([]sparkwright.Violation, error) {

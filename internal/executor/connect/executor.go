@@ -42,6 +42,9 @@ type Executor struct {
 	cfg    Config
 	engine *engine
 	pool   *pool
+
+	mu       sync.Mutex
+	reserved map[string]*client // by run
 }
 
 var _ sparkwright.Executor = (*Executor)(nil)
@@ -52,7 +55,7 @@ func New(cfg Config) *Executor {
 	if cfg.Remote == "" {
 		token = newToken()
 	}
-	e := &Executor{cfg: cfg, engine: &engine{cfg: cfg, token: token}, pool: &pool{cfg: cfg, token: token}}
+	e := &Executor{cfg: cfg, engine: &engine{cfg: cfg, token: token}, pool: &pool{cfg: cfg, token: token}, reserved: map[string]*client{}}
 	e.Set = attempts.NewSet(Name, cfg.Timeout, e.carryOut)
 	return e
 }
@@ -77,9 +80,11 @@ func (e *Executor) carryOut(ctx context.Context, a *attempts.Attempt) *sparkwrig
 	if err != nil {
 		return startFault(err)
 	}
-	c, err := e.pool.take(ctx)
-	if err != nil {
-		return startFault(err)
+	c := e.takeReserved(a.RunID)
+	if c == nil || c.child.Ended() {
+		if c, err = e.pool.take(ctx); err != nil {
+			return startFault(err)
+		}
 	}
 	defer e.pool.done(context.WithoutCancel(ctx), c)
 	var readers sync.WaitGroup
