@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/demo"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 )
@@ -39,7 +41,10 @@ type Runner interface {
 	Run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) (columns []string, rows [][]any, err error)
 }
 
-const statementTimeout = 60 * time.Second
+const (
+	statementTimeout = 60 * time.Second
+	demoDatabase     = "shop"
+)
 
 // server is a Database on an embedded PostgreSQL.
 type server struct {
@@ -98,9 +103,54 @@ func (s *server) Load(ctx context.Context, name, script string) error {
 			return sparkwright.Errorf(sparkwright.CodeInvalid, "cannot load the database %q: %w", name, err)
 		}
 	}
-	// a dump may have changed settings of the session
-	delete(s.conns, name)
+	return s.searchPath(ctx, name, c)
+}
+
+// LoadDemo creates the database "shop" with the demo data.
+func (s *server) LoadDemo(ctx context.Context, progress func(string)) error {
+	if err := s.srv.CreateDatabase(ctx, demoDatabase); err != nil {
+		return err
+	}
+	c, err := s.conn(ctx, demoDatabase)
+	if err != nil {
+		return err
+	}
+	if err := demo.Load(ctx, c, demo.Options{ReaderPassword: s.password}, progress); err != nil {
+		return err
+	}
+	return s.searchPath(ctx, demoDatabase, c)
+}
+
+// searchPath lets unqualified names find the tables of every schema.
+func (s *server) searchPath(ctx context.Context, name string, c *pgx.Conn) error {
+	_, err := c.PgConn().Exec(ctx, `DO $$ BEGIN EXECUTE (
+		SELECT format('ALTER DATABASE %I SET search_path = %s', current_database(), string_agg(quote_ident(nspname), ', ' ORDER BY nspname))
+		FROM pg_namespace WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'); END $$`).ReadAll()
+	if err != nil {
+		return sparkwright.Errorf(sparkwright.CodeInternal, "cannot set the search path of %q: %w", name, err)
+	}
+	delete(s.conns, name) // settings count from the next session on
 	return c.Close(ctx)
+}
+
+// Catalog implements Database.
+func (s *server) Catalog(ctx context.Context, name string) (*sparkwright.Catalog, error) {
+	conn := s.srv.Connection()
+	conn.Database = name
+	src, err := postgres.Open(ctx, conn, sparkwright.Credentials{User: conn.User, Password: s.password})
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close() //nolint:contextcheck // it has a time limit of its own
+	cat, err := src.Catalog(ctx, postgres.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	cat.Tables = slices.DeleteFunc(cat.Tables, func(t sparkwright.Table) bool { return t.Schema == "sparkwright_demo" })
+	for i := range cat.Tables {
+		cat.Tables[i].View = cat.Tables[i].Name
+	}
+	return cat, nil
 }
 
 // Query implements Database.

@@ -25,8 +25,8 @@ func mask(sql string) string {
 	return quotedPart.ReplaceAllStringFunc(sql, func(s string) string { return strings.Repeat("_", len(s)) })
 }
 
-// splitTop splits at separators outside parentheses, braces and quotes.
-func splitTop(s string, sep byte) []string {
+// splitTop splits at commas outside parentheses, braces and quotes.
+func splitTop(s string) []string {
 	m := mask(s)
 	var out []string
 	depth, start := 0, 0
@@ -41,7 +41,7 @@ func splitTop(s string, sep byte) []string {
 			depth++
 		case c == ')' || c == ']' || c == '}':
 			depth--
-		case c == sep && depth == 0:
+		case c == ',' && depth == 0:
 			add(s[start:i])
 			start = i + 1
 		}
@@ -90,7 +90,7 @@ func expandGold(gold string) []alternative {
 		var keys []string
 		var sizes []int
 		for _, s := range spans {
-			cols := splitTop(q[s[0]+1:s[1]-1], ',')
+			cols := splitTop(q[s[0]+1:s[1]-1])
 			if k := brace(cols); len(cols) > 0 && !slices.Contains(keys, k) {
 				keys, sizes = append(keys, k), append(sizes, len(cols))
 			}
@@ -134,7 +134,7 @@ func fill(q string, spans [][]int, keys []string, pick [][]int) string {
 	pos := 0
 	var last []string
 	for _, s := range spans {
-		cols := splitTop(q[s[0]+1:s[1]-1], ',')
+		cols := splitTop(q[s[0]+1:s[1]-1])
 		var use []string
 		if len(cols) > 0 {
 			last = nil
@@ -237,7 +237,7 @@ func orderOf(sql string, names []string) goldOrder {
 		if sel < 0 {
 			return true
 		}
-		items = splitTop(distinct.ReplaceAllString(sql[sel:start], ""), ',')
+		items = splitTop(distinct.ReplaceAllString(sql[sel:start], ""))
 		return false
 	})
 	exprs := make([]string, len(items))
@@ -249,7 +249,7 @@ func orderOf(sql string, names []string) goldOrder {
 		lower[i] = strings.ToLower(n)
 	}
 	var cols []int
-	for _, term := range splitTop(tail, ',') {
+	for _, term := range splitTop(tail) {
 		term = strings.TrimSpace(direction.ReplaceAllString(nullsPlace.ReplaceAllString(term, ""), ""))
 		flat := strings.ToLower(space.ReplaceAllString(term, ""))
 		parts := strings.Split(strings.ToLower(term), ".")

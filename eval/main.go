@@ -15,6 +15,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -23,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -76,7 +78,12 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		defer cancel()
 		_ = db.Close(end)
 	}()
-	questions, err := prepare(ctx, db, o.suite)
+	var questions []question
+	if o.suite == "" {
+		questions, err = prepareDemo(ctx, db, progress)
+	} else {
+		questions, err = prepare(ctx, db, o.suite)
+	}
 	if err != nil {
 		return err
 	}
@@ -93,11 +100,19 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return report(out, list)
 }
 
+//go:embed shop/questions.jsonl
+var shopQuestions string
+
+// prepareDemo loads the demo data and reads the project's own questions.
+func prepareDemo(ctx context.Context, db *server, progress io.Writer) ([]question, error) {
+	if err := db.LoadDemo(ctx, func(s string) { _, _ = fmt.Fprintln(progress, s) }); err != nil {
+		return nil, err
+	}
+	return parseQuestions("shop/questions.jsonl", strings.NewReader(shopQuestions))
+}
+
 // prepare loads the databases and reads the questions.
 func prepare(ctx context.Context, db Database, suite string) ([]question, error) {
-	if suite == "" {
-		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "name a suite with -suite DIR")
-	}
 	questions, err := readQuestions(filepath.Join(suite, "questions.jsonl"))
 	if err != nil {
 		return nil, err
@@ -108,7 +123,7 @@ func prepare(ctx context.Context, db Database, suite string) ([]question, error)
 			continue
 		}
 		seen[q.Database] = true
-		script, err := os.ReadFile(filepath.Join(suite, "databases", filepath.Base(q.Database)+".sql"))
+		script, err := os.ReadFile(filepath.Join(suite, "databases", filepath.Base(q.Database)+".sql")) //nolint:gosec // the suite is the caller's choice
 		if err != nil {
 			return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "cannot read the database %q: %w", q.Database, err)
 		}
@@ -253,9 +268,9 @@ func jsonable(v any) any {
 	case time.Time:
 		return x.UTC().Format("2006-01-02 15:04:05.999999")
 	case time.Duration:
-		d := x / (24 * time.Hour)
-		r := x - d*24*time.Hour
-		return fmt.Sprintf("%d days, %d:%02d:%02d", d, int(r.Hours()), int(r.Minutes())%60, int(r.Seconds())%60)
+		const day = 24 * time.Hour
+		r := x % day
+		return fmt.Sprintf("%d days, %d:%02d:%02d", int64(x/day), int(r.Hours()), int(r.Minutes())%60, int(r.Seconds())%60)
 	default:
 		return v
 	}

@@ -35,7 +35,7 @@ func (d direct) Run(ctx context.Context, database string, catalog *sparkwright.C
 // translate writes the planner's Spark SQL as PostgreSQL has it.
 func translate(sql string) string {
 	sql = escapedSign.ReplaceAllStringFunc(sql, func(s string) string {
-		n, err := strconv.ParseUint(s[3:], 16, 32)
+		n, err := strconv.ParseInt(s[3:], 16, 32)
 		if err != nil {
 			return s
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 
@@ -36,8 +37,13 @@ func readQuestions(path string) ([]question, error) {
 		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "cannot read the questions: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+	return parseQuestions(path, f)
+}
+
+// parseQuestions reads one question a line.
+func parseQuestions(path string, r io.Reader) ([]question, error) {
 	var out []question
-	sc := bufio.NewScanner(f)
+	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, 1<<20)
 	for n := 1; sc.Scan(); n++ {
 		line := strings.TrimSpace(sc.Text())

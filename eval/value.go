@@ -184,7 +184,7 @@ func equal(g, c value) bool {
 // sortKey puts equal values next to one another, but for borders of rounding.
 func sortKey(v value) string {
 	n := v.num
-	switch v.kind {
+	switch v.kind { //nolint:exhaustive // numbers come after the switch
 	case isNull:
 		return "0"
 	case isDate:

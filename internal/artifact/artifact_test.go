@@ -71,7 +71,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"a part that was changed", nil, func(dir string) error {
 			return artifact.WriteFile(filepath.Join(dir, "data/part-0.parquet"), []byte("PAR1 SOME BYTES PAR1"))
 		}},
-		{"half a manifest", nil, func(dir string) error { return artifact.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"version":1`)) }},
+		{"half a manifest", nil, func(dir string) error {
+			return artifact.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"version":1`))
+		}},
 		{"no manifest", nil, func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }},
 	}
 	for _, tt := range tests {

@@ -30,7 +30,9 @@ const (
 
 // Options for Load.
 type Options struct {
-	ReaderPassword string // password that Reader gets, also when the data is there already
+	// ReaderPassword is what Reader gets, also when the data is there already:
+	// printable ASCII. The server never sees it in clear.
+	ReaderPassword string
 }
 
 // Load makes the database hold the whole demo data and the login Reader. It
@@ -42,10 +44,11 @@ func Load(ctx context.Context, conn *pgx.Conn, o Options, progress func(string))
 	if progress == nil {
 		progress = func(string) {}
 	}
-	if o.ReaderPassword == "" || strings.ContainsRune(o.ReaderPassword, 0) {
-		return sparkwright.Errorf(sparkwright.CodeInvalid, "the login %s needs a password", Reader)
+	verifier, err := scramVerifier(o.ReaderPassword)
+	if err != nil {
+		return err
 	}
-	if err := exec(ctx, conn, fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey)); err != nil {
+	if err = exec(ctx, conn, fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey)); err != nil {
 		return err
 	}
 	defer func() {
@@ -61,7 +64,7 @@ func Load(ctx context.Context, conn *pgx.Conn, o Options, progress func(string))
 			return err
 		}
 	}
-	return grant(ctx, conn, o.ReaderPassword)
+	return grant(ctx, conn, verifier)
 }
 
 // complete reports whether the data is there as a whole. Data that is not ours
@@ -120,30 +123,6 @@ func load(ctx context.Context, conn *pgx.Conn, progress func(string)) error {
 	return exec(ctx, conn, fmt.Sprintf(`
 		RESET ALL;
 		INSERT INTO sparkwright_demo.shop VALUES (%d, true);`, version))
-}
-
-// grant creates Reader, or gives it its password and privileges again.
-func grant(ctx context.Context, conn *pgx.Conn, password string) error {
-	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", Reader).Scan(&exists); err != nil {
-		return failed(err)
-	}
-	verb := "CREATE"
-	if exists {
-		verb = "ALTER"
-	}
-	return exec(ctx, conn, fmt.Sprintf(`
-		
-		%s ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %s;
-		
-		ALTER ROLE %[2]s SET default_transaction_read_only = on;
-		GRANT USAGE ON SCHEMA sales, crm TO %[2]s;
-		GRANT SELECT ON ALL TABLES IN SCHEMA sales, crm TO %[2]s;`, verb, Reader, literal(password)))
-}
-
-// literal quotes a text for any setting of standard_conforming_strings.
-func literal(s string) string {
-	return " E'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
 }
 
 // exec runs statements that return nothing of interest.

@@ -95,8 +95,8 @@ const checksum = `SELECT md5(concat_ws('|',
 	(SELECT concat_ws(',', count(*), count(closed_at)) FROM crm.subscriptions),
 	(SELECT concat_ws(',', count(*), count(order_id), sum(satisfaction)) FROM crm.tickets)))`
 
+// The parts of TestLoad build on one another, as loading takes long.
 func TestLoad(t *testing.T) {
-	t.Parallel()
 	conn := newDatabase(t, "shop")
 	var told []string
 	o := demo.Options{ReaderPassword: `it's a \ secret`}
@@ -179,7 +179,7 @@ func TestLoad(t *testing.T) {
 		if got := value(t, reader, "SELECT count(*)::text FROM crm.countries"); got != "20" {
 			t.Errorf("%s countries", got)
 		}
-		for _, statement := range []string{"DELETE FROM crm.agents", "CREATE TABLE sales.x (i int)", "SELECT * FROM sparkwright_demo.shop"} {
+		for _, statement := range []string{"DELETE FROM crm.agents", "CREATE TABLE sales.x (i int)", "CREATE TEMPORARY TABLE x (i int)", "SELECT * FROM sparkwright_demo.shop"} {
 			if _, err := reader.Exec(t.Context(), "SET default_transaction_read_only = off"); err != nil {
 				t.Fatal(err)
 			}
@@ -222,6 +222,17 @@ func TestLoad(t *testing.T) {
 			t.Errorf("checksums %s and %s", a, b)
 		}
 	})
+}
+
+func TestLoadRefusesUnusablePasswords(t *testing.T) {
+	t.Parallel()
+	conn := newDatabase(t, "refused")
+	for name, password := range map[string]string{"empty": "", "control character": "a\x00b", "not ASCII": "pässword"} {
+		err := demo.Load(t.Context(), conn, demo.Options{ReaderPassword: password}, nil)
+		if sparkwright.ErrorCode(err) != sparkwright.CodeInvalid || (password != "" && strings.Contains(fmt.Sprint(err), password)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestLoadLeavesForeignDataAlone(t *testing.T) {

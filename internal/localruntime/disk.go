@@ -3,6 +3,7 @@ package localruntime
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,12 +34,18 @@ func checkDisk(dir string, need uint64) error {
 	return nil
 }
 
-// diskError wraps a file system error, and names a full disk as such.
+// diskError wraps a file system error, and names a full or closed disk as such.
 func diskError(doing string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return &sparkwright.Error{
 			Code: sparkwright.CodeResource, Message: "could not " + doing, Because: "the disk is full",
 			Remedy: "free some space, or set SPARKWRIGHT_HOME to a directory on a larger disk", Err: err,
+		}
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeResource, Message: "could not " + doing, Because: err.Error(),
+			Remedy: "make the data directory writable, or set SPARKWRIGHT_HOME to another directory", Err: err,
 		}
 	}
 	return &sparkwright.Error{Code: sparkwright.CodeInternal, Message: "could not " + doing, Because: err.Error(), Err: err}

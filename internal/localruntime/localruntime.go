@@ -10,11 +10,13 @@
 package localruntime
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -97,15 +99,20 @@ func Install(ctx context.Context, opt Options) (*Runtime, error) {
 	if complete(rt, steps) {
 		return rt, nil
 	}
-	if err := os.MkdirAll(rt.Dir, 0o755); err != nil {
+	root := filepath.Dir(rt.Dir)
+	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, diskError("create the runtime directory", err)
 	}
-	unlock, err := lock(ctx, filepath.Join(filepath.Dir(rt.Dir), "install.lock"), opt)
+	unlock, err := lock(ctx, filepath.Join(root, "install.lock"), opt)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if !rt.done("python") {
+	// Under the lock: one who removes the runtime may have held it.
+	if err := os.MkdirAll(rt.Dir, 0o755); err != nil {
+		return nil, diskError("create the runtime directory", err)
+	}
+	if !rt.done("python") || !rt.sparkThere() {
 		if err := checkDisk(rt.Dir, needBytes); err != nil {
 			return nil, err
 		}
@@ -235,13 +242,14 @@ func layout(opt Options) (*Runtime, error) {
 	// another client version does not install pyspark again.
 	sum := sha256.Sum256(reqs)
 	dir := filepath.Join(root, "runtime", hex.EncodeToString(sum[:])[:12])
-	venv := filepath.Join(dir, "venv")
 	return &Runtime{
-		Dir: dir, Python: filepath.Join(venv, "bin", "python"),
+		Dir: dir, Python: filepath.Join(dir, "venv", "bin", "python"),
 		SparkHome: filepath.Join(dir, "spark"), ClientDir: filepath.Join(dir, "client-"+fp),
 		Driver: filepath.Join(dir, "jars", driverName),
 	}, nil
 }
+
+func (rt *Runtime) venv() string { return filepath.Join(rt.Dir, "venv") }
 
 func (rt *Runtime) marker(step string) string { return filepath.Join(rt.Dir, step+".done") }
 
@@ -265,7 +273,7 @@ func (rt *Runtime) steps(opt Options) []step {
 	}
 	client := filepath.Base(rt.ClientDir)
 	return []step{
-		{"driver", "PostgreSQL JDBC driver " + DriverVersion, exists(rt.Driver), func(ctx context.Context) error {
+		{"driver", "PostgreSQL JDBC driver " + DriverVersion, rt.driverWhole, func(ctx context.Context) error {
 			return fetch.File(ctx, fetch.Options{
 				URL: opt.MavenURL + "/" + driverPath, Dest: rt.Driver, SHA256: driverSHA256,
 				Client: &http.Client{}, Progress: opt.bytes("driver"),
@@ -273,13 +281,43 @@ func (rt *Runtime) steps(opt Options) []step {
 		}},
 		{"environment", "private Python environment", exists(rt.Python), func(ctx context.Context) error { return rt.makeVenv(ctx, opt) }},
 		{"python", "pyspark and its libraries (about 500 MB, a few minutes the first time)", rt.sparkThere, func(ctx context.Context) error { return rt.pip(ctx, opt) }},
-		{client, "client process", exists(filepath.Join(rt.ClientDir, "sparkwright_client", "__main__.py")), func(context.Context) error { return rt.unpackClient() }},
+		{client, "client process", rt.clientWhole, func(context.Context) error { return rt.unpackClient() }},
 	}
 }
 
 func (rt *Runtime) sparkThere() bool {
 	_, err := os.Stat(filepath.Join(rt.SparkHome, "bin", "spark-submit"))
 	return err == nil
+}
+
+// driverWhole verifies the jar, 1 MB, by its checksum.
+func (rt *Runtime) driverWhole() bool {
+	f, err := os.Open(rt.Driver)
+	if err != nil {
+		return false
+	}
+	defer f.Close() //nolint:errcheck // read only
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return err == nil && hex.EncodeToString(h.Sum(nil)) == driverSHA256
+}
+
+// clientWhole compares the unpacked client with the embedded one.
+func (rt *Runtime) clientWhole() bool {
+	return fs.WalkDir(python.FS, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		want, err := python.FS.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		got, err := os.ReadFile(filepath.Join(rt.ClientDir, filepath.FromSlash(path)))
+		if err == nil && !bytes.Equal(got, want) {
+			err = fs.ErrInvalid
+		}
+		return err
+	}) == nil
 }
 
 // unpackClient writes the embedded client beside its final place and moves it
@@ -312,8 +350,14 @@ func lock(ctx context.Context, path string, opt Options) (func(), error) {
 		opt.say("waiting for another process that installs the runtime")
 		ok, err = l.TryLockContext(ctx, 200*time.Millisecond)
 	}
+	if ctx.Err() != nil {
+		if ok {
+			_ = l.Unlock()
+		}
+		return nil, cancelled(ctx)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("lock the runtime: %w", err)
+		return nil, diskError("lock the runtime", err)
 	}
 	if !ok {
 		return nil, sparkwright.Errorf(sparkwright.CodeConflict, "another process holds the runtime's lock")
@@ -350,6 +394,9 @@ func (o Options) getenv(key string) string {
 // lookPath is exec.LookPath on the options' PATH.
 func (o Options) lookPath(name string) (string, error) {
 	for _, dir := range filepath.SplitList(o.getenv("PATH")) {
+		if !filepath.IsAbs(dir) {
+			continue // the current directory is not a place for programs
+		}
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return path, nil
 		}

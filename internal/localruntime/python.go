@@ -1,16 +1,14 @@
 package localruntime
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/sparkwright/sparkwright"
 )
@@ -27,74 +25,72 @@ func (rt *Runtime) makeVenv(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, python, "-m", "venv", "--clear", filepath.Join(rt.Dir, "venv")).CombinedOutput() //nolint:gosec // G204: the interpreter is the operator's choice
-	if err == nil {
+	out, err := command(ctx, nil, python, "-I", "-m", "venv", "--clear", rt.venv())
+	switch {
+	case err == nil:
 		return nil
-	}
-	if ctx.Err() != nil {
-		return cancelled(ctx)
-	}
-	if strings.Contains(string(out), "ensurepip") {
+	case ctx.Err() != nil:
+		return err
+	case strings.Contains(out, "ensurepip"), strings.Contains(out, "No module named venv"):
 		return &sparkwright.Error{
 			Code: sparkwright.CodeMissing, Message: "Python cannot make virtual environments",
 			Because: python + " comes without the venv module",
 			Remedy:  "install it (Debian and Ubuntu: apt-get install python3-venv), then try again", Err: err,
 		}
+	default:
+		return installError("make the private Python environment", out, err)
 	}
-	return installError("make the private Python environment", string(out), err)
 }
 
 // pip installs the pinned requirements by the ordinary client, with its
-// ordinary settings (index, proxy, certificates).
+// ordinary settings (index, proxy, certificates). An environment in which an
+// earlier pip was broken off is made anew: a package that is half there counts
+// as installed. What pip has downloaded is in its cache.
 func (rt *Runtime) pip(ctx context.Context, opt Options) error {
-	reqs, err := os.CreateTemp(rt.Dir, "requirements-*.txt")
-	if err != nil {
-		return diskError("write the requirements", err)
+	begun := rt.marker("python") + ".begun"
+	if _, err := os.Stat(begun); err == nil {
+		if err := rt.makeVenv(ctx, opt); err != nil {
+			return err
+		}
 	}
-	defer os.Remove(reqs.Name()) //nolint:errcheck // best effort; the name is ours
+	if err := os.WriteFile(begun, nil, 0o644); err != nil { //nolint:gosec // G306: holds no secrets
+		return diskError("record the begin of a step", err)
+	}
 	text, err := requirements()
-	if err == nil {
-		_, err = reqs.WriteString(text)
+	if err != nil {
+		return fmt.Errorf("read the embedded requirements: %w", err)
 	}
-	if err = errors.Join(err, reqs.Close()); err != nil {
+	reqs := filepath.Join(rt.Dir, "requirements.txt")
+	if err := os.WriteFile(reqs, []byte(text), 0o644); err != nil { //nolint:gosec // G306: holds no secrets
 		return diskError("write the requirements", err)
 	}
-	cmd := exec.CommandContext(ctx, rt.Python, "-m", "pip", "install", //nolint:gosec // G204: our own interpreter
-		"--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", reqs.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	pipe, err := cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("start pip: %w", err)
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start pip: %w", err)
-	}
-	var tail []string
-	for lines := bufio.NewScanner(pipe); lines.Scan(); {
-		line := lines.Text()
-		tail = append(tail, line)
-		tail = tail[max(0, len(tail)-30):]
-		if word, rest, _ := strings.Cut(strings.TrimSpace(line), " "); word == "Collecting" || word == "Building" || word == "Installing" || word == "Downloading" {
+	// -I: a PYTHONPATH of the user's may hold another pyspark.
+	out, err := command(ctx, func(line string) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "Collecting", "Building", "Installing", "Downloading":
 			opt.say("      %s %s", strings.ToLower(word), shorten(rest))
 		}
-	}
-	if err := cmd.Wait(); err != nil {
-		if ctx.Err() != nil {
-			return cancelled(ctx)
-		}
-		return installError("install pyspark", strings.Join(tail, "\n"), err)
-	}
-	home, err := exec.CommandContext(ctx, rt.Python, "-c", //nolint:gosec // G204: our own interpreter
-		"import os, importlib.util as u; print(os.path.dirname(u.find_spec('pyspark').origin))").Output()
+	}, rt.Python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", reqs)
 	if err != nil {
-		return installError("find the installed pyspark", "", err)
+		if ctx.Err() != nil {
+			return err
+		}
+		return installError("install pyspark", out, err)
+	}
+	out, err = command(ctx, nil, rt.Python, "-I", "-W", "ignore", "-c",
+		"import os, sqlglot, pyspark.sql.connect.session; print(os.path.dirname(pyspark.__file__))")
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return installError("start the installed pyspark", out, err)
 	}
 	_ = os.Remove(rt.SparkHome)
-	if err := os.Symlink(strings.TrimSpace(string(home)), rt.SparkHome); err != nil {
+	if err := os.Symlink(lastLine(out), rt.SparkHome); err != nil {
 		return diskError("link Spark's home", err)
 	}
+	_ = os.Remove(begun)
 	return nil
 }
 
@@ -110,7 +106,7 @@ func findPython(ctx context.Context, opt Options) (string, error) {
 	if opt.Python != "" {
 		names = []string{opt.Python}
 	}
-	found := "no python3 is on PATH"
+	found := names[0] + " is not on PATH"
 	for _, name := range names {
 		path := name
 		if !strings.Contains(name, "/") {
@@ -120,6 +116,9 @@ func findPython(ctx context.Context, opt Options) (string, error) {
 			}
 		}
 		out, err := exec.CommandContext(ctx, path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output()
+		if ctx.Err() != nil {
+			return "", cancelled(ctx)
+		}
 		if err != nil {
 			found = path + " does not run"
 			continue
@@ -154,6 +153,8 @@ func findJava(ctx context.Context, opt Options) (string, error) {
 			return "", cancelled(ctx)
 		case err != nil:
 			found = java + " does not run"
+		case version == 0:
+			found = java + " does not tell its version"
 		case version < minJava:
 			found = fmt.Sprintf("%s is Java %d", java, version)
 		default:
@@ -184,16 +185,30 @@ func javaVersion(out string) int {
 func installError(doing, output string, err error) error {
 	e := &sparkwright.Error{Code: sparkwright.CodeUnavailable, Message: "could not " + doing, Err: err}
 	low := strings.ToLower(output)
+	says := func(signs ...string) bool {
+		return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(low, sign) })
+	}
 	switch {
-	case strings.Contains(low, "no space left"):
+	case says("no space left", "disk quota exceeded"):
 		e.Code, e.Because = sparkwright.CodeResource, "the disk is full"
 		e.Remedy = "free about 2 GB, then run sparkwright runtime install again; it continues"
-	case strings.Contains(low, "temporary failure in name resolution"), strings.Contains(low, "name or service not known"),
-		strings.Contains(low, "connection refused"), strings.Contains(low, "network is unreachable"),
-		strings.Contains(low, "timed out"), strings.Contains(low, "max retries exceeded"), strings.Contains(low, "connection broken"),
-		strings.Contains(low, "no matching distribution"):
+	case says("certificate_verify_failed", "certificate verify failed"):
+		e.Because = "the certificate of the Python package index is not trusted"
+		e.Remedy = "name your organisation's certificates with PIP_CERT, then run sparkwright runtime install again"
+	case says("do not match the hashes"):
+		e.Because = "a package of the Python package index is not the one that is pinned"
+		e.Remedy = "check the index or mirror that pip uses (PIP_INDEX_URL), then run sparkwright runtime install again"
+	case says("temporary failure in name resolution", "name or service not known", "nodename nor servname", "connection refused",
+		"network is unreachable", "timed out", "max retries exceeded", "connection broken", "newconnectionerror", "connection reset",
+		"proxyerror", "cannot connect to proxy"):
 		e.Because = "the Python package index does not answer"
 		e.Remedy = "check the network or pip's settings (PIP_INDEX_URL, PIP_PROXY), then run sparkwright runtime install again; it continues"
+	case says("from versions: none"): // pip does not tell a silent index from an empty one
+		e.Because = "the Python package index does not answer, or has none of the packages"
+		e.Remedy = "check the network or pip's settings (PIP_INDEX_URL, PIP_PROXY), then run sparkwright runtime install again; it continues"
+	case says("no matching distribution"):
+		e.Because = lastLine(output)
+		e.Remedy = "check the index or mirror that pip uses (PIP_INDEX_URL): it must have these versions for this Python and this machine"
 	default:
 		e.Code, e.Because = sparkwright.CodeInternal, lastLine(output)
 		e.Remedy = "sparkwright runtime remove && sparkwright runtime install"

@@ -127,7 +127,7 @@ func unpack(ctx context.Context, jar, dir string) error {
 		if err = errors.Join(err, r.Close()); err != nil {
 			return err
 		}
-		if err := os.RemoveAll(dir); err != nil { // half of one, made by hand
+		if err = os.RemoveAll(dir); err != nil { // half of one, made by hand
 			return err
 		}
 		return os.Rename(tmp, dir)
@@ -161,7 +161,7 @@ func untar(ctx context.Context, r io.Reader, dir string) error {
 			return err
 		}
 		name := filepath.Clean(header.Name)
-		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		if err = root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return err
 		}
 		switch header.Typeflag {

@@ -84,9 +84,12 @@ func running(pid int) bool {
 // eventually polls until ok, and fails the test when that takes a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	limit := time.After(time.Minute)
+	for !ok() {
+		select {
+		case <-limit:
 			t.Fatalf("not within a minute: %s", what)
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }

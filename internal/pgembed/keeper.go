@@ -127,18 +127,18 @@ func run(req keeperRequest, progress func(string)) (*embedded.EmbeddedPostgres, 
 	fresh := err != nil
 	if fresh {
 		// What a broken-off creation has left looks like a whole one.
-		if err := os.RemoveAll(data); err != nil {
+		if err = os.RemoveAll(data); err != nil {
 			return nil, 0, err
 		}
 		progress("Creating the database cluster")
 	} else {
-		if err := checkVersion(data); err != nil {
+		if err = checkVersion(data); err != nil {
 			return nil, 0, err
 		}
 		progress("Starting PostgreSQL " + Version)
 	}
 	tmp := filepath.Join(req.Base, "tmp")
-	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o700)); err != nil {
+	if err = errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o700)); err != nil {
 		return nil, 0, err
 	}
 	server, port, err := startAnywhere(req)

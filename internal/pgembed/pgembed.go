@@ -152,7 +152,7 @@ func launch(ctx context.Context, o Options, id identity, place home, password st
 	if err != nil {
 		return nil, sparkwright.Errorf(sparkwright.CodeInternal, "cannot find this program's own file: %w", err)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), self)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self) //nolint:gosec // this very program
 	cmd.Args[0] = "sparkwright-postgres-keeper"
 	cmd.Dir = place.base
 	cmd.Env = keeperEnvironment(place.base)
@@ -176,7 +176,7 @@ func launch(ctx context.Context, o Options, id identity, place home, password st
 	go srv.watch(cmd, out, words)
 
 	request := keeperRequest{Base: place.base, Binaries: place.binaries, Password: password, Settings: o.Settings}
-	if err = json.NewEncoder(stdin).Encode(request); err != nil {
+	if err = json.NewEncoder(stdin).Encode(request); err != nil { //nolint:gosec // through a pipe that only the keeper reads
 		_ = stdin.Close()
 	}
 	for {

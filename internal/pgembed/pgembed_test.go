@@ -143,7 +143,7 @@ func TestServerKeepsItsData(t *testing.T) {
 		t.Errorf("password file: %v, %v", info, err)
 	}
 	for range 2 { // the second time it is there already
-		if err := srv.CreateDatabase(t.Context(), `sh"op`); err != nil {
+		if err = srv.CreateDatabase(t.Context(), `sh"op`); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -165,7 +165,7 @@ func (id identity) own(dir string) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, id.hostUID(), id.hostUID())
+		return os.Lchown(path, id.hostUID(), id.hostUID()) //nolint:gosec // no link is followed, and the server that owns it is stopped
 	})
 	if err != nil {
 		return diskError(dir, err)

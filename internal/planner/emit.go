@@ -17,7 +17,6 @@ type emitter struct {
 	p       *plan
 	aliases map[string]int
 	views   map[string]bool
-	separat bool
 }
 
 // scope is one SELECT: a table and what is joined to it.
@@ -27,7 +26,6 @@ type scope struct {
 	alias  string
 	joined map[*table]string
 	joins  []string
-	where  []string
 	many   bool // a join multiplies the rows of root
 }
 
@@ -43,11 +41,8 @@ func (em *emitter) alias(t *table) string {
 	em.views[t.view] = true
 	var b strings.Builder
 	for _, w := range nameWords(t.src.Name) {
-		for _, r := range w {
-			if r >= 'a' && r <= 'z' {
-				b.WriteRune(r)
-			}
-			break
+		if w[0] >= 'a' && w[0] <= 'z' {
+			b.WriteByte(w[0])
 		}
 	}
 	name := b.String()
@@ -66,7 +61,7 @@ func (em *emitter) from(s *scope) string {
 }
 
 // join follows a path from a table that is joined already.
-func (s *scope) join(p path, kind string) string {
+func (s *scope) join(p path) string {
 	alias := s.alias
 	for _, e := range p {
 		from := s.joined[e.from]
@@ -80,7 +75,7 @@ func (s *scope) join(p path, kind string) string {
 		if !e.toOne && loosePairs(e.to) {
 			what = "(SELECT DISTINCT " + ident(e.to.cols[0].src.Name) + ", " + ident(e.to.cols[1].src.Name) + " FROM " + what + ")"
 		}
-		s.joins = append(s.joins, kind+" "+what+" "+alias+" ON "+on(e, from, alias))
+		s.joins = append(s.joins, "JOIN "+what+" "+alias+" ON "+on(e, from, alias))
 		if !e.toOne {
 			s.many = true
 		}
@@ -126,7 +121,7 @@ func (s *scope) reach(t *table) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.join(p, "JOIN"), nil
+	return s.join(p), nil
 }
 
 func (s *scope) col(c *column) (string, error) {
@@ -153,7 +148,7 @@ func (s *scope) all(anchor *table, conds []*cond, plain bool) ([]string, error) 
 }
 
 func (s *scope) cond(anchor *table, c *cond, plain bool) (string, error) {
-	switch c.kind {
+	switch c.kind { //nolint:exhaustive // the others are predicates on a column, below
 	case condOr, condAnd:
 		parts, err := s.all(anchor, c.subs, false)
 		if err != nil {
@@ -178,7 +173,7 @@ func (s *scope) cond(anchor *table, c *cond, plain bool) (string, error) {
 		return "", err
 	}
 	if plain && !p.toMany() && c.kind != condNull && !c.neg {
-		return predicate(s.join(p, "JOIN"), c)
+		return predicate(s.join(p), c)
 	}
 	return s.exists(p, false, func(sub *scope, alias string) ([]string, error) {
 		x, err := predicate(alias, c)
@@ -205,7 +200,7 @@ func (s *scope) related(anchor *table, c *cond, plain bool) (string, error) {
 		return strings.Join(parts, " AND "), nil
 	}
 	if plain && !c.neg && !p.toMany() {
-		s.join(p, "JOIN")
+		s.join(p)
 		parts, err := s.all(c.ent.t, c.ent.conds, plain)
 		return strings.Join(parts, " AND "), err
 	}
@@ -220,7 +215,7 @@ func (s *scope) exists(p path, neg bool, inner func(sub *scope, alias string) ([
 	sub := &scope{em: s.em, root: p[0].to, joined: map[*table]string{}}
 	sub.alias = s.em.alias(p[0].to)
 	sub.joined[p[0].to] = sub.alias
-	alias := sub.join(p[1:], "JOIN")
+	alias := sub.join(p[1:])
 	if len(p) == 1 {
 		alias = sub.alias
 	}
@@ -264,7 +259,7 @@ func (s *scope) counted(anchor *table, c *cond) (string, error) {
 	sub.joined[p[0].to] = sub.alias
 	last := sub.alias
 	if len(p) > 1 {
-		last = sub.join(p[1:], "JOIN")
+		last = sub.join(p[1:])
 	}
 	conds, err := sub.all(c.ent.t, c.ent.conds, true)
 	if err != nil {
@@ -337,7 +332,7 @@ func predicate(alias string, c *cond) (string, error) {
 func like(x string, c *cond) string {
 	v := c.lits[0].text
 	esc := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(v))
-	pat := esc
+	var pat string
 	switch c.op {
 	case "starts":
 		pat = esc + "%"
@@ -416,7 +411,7 @@ func quote(s string) string {
 func ident(name string) string {
 	plain := name != ""
 	for i, r := range name {
-		if !(r >= 'a' && r <= 'z' || r == '_' || i > 0 && r >= '0' && r <= '9') {
+		if ok := r >= 'a' && r <= 'z' || r == '_' || i > 0 && r >= '0' && r <= '9'; !ok {
 			plain = false
 		}
 	}

@@ -43,6 +43,10 @@ func irregular(low string) string {
 		return "man"
 	case "women":
 		return "woman"
+	case "diagnoses":
+		return "diagnosis"
+	case "analyses":
+		return "analysis"
 	case "indices", "indexes":
 		return "index"
 	case "statuses":

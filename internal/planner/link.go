@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -55,7 +56,13 @@ func (p *parser) attrAt(i int) (*attr, int) {
 		if len(w) == 0 {
 			continue
 		}
-		if c := p.attrWords(w, 0.55); len(c) > 0 {
+		c := p.attrWords(w, 0.55)
+		if strings.HasSuffix(p.t[i+n-1].low, "ed") { // "ordered" names no column but one that is written so
+			c = slices.DeleteFunc(c, func(x attrCand) bool {
+				return !slices.ContainsFunc(x.c.full, func(s string) bool { return strings.HasSuffix(s, "ed") })
+			})
+		}
+		if len(c) > 0 {
 			return &attr{text: p.text(i, i+n), cands: c}, n
 		}
 	}
@@ -97,6 +104,9 @@ func matchWords(c *column, w []string) float64 {
 	case sameWords(w, full), strings.Join(w, "") == strings.Join(full, ""):
 		return 1
 	case sameWords(w, c.core):
+		return 0.95
+	}
+	if n > 1 && unitWord(c.full[len(c.full)-1]) && (sameWords(w, full[:n-1]) || len(c.core) > 1 && sameWords(w, c.core[:len(c.core)-1])) {
 		return 0.95
 	}
 	if n > 1 && suffixWord(full[n-1]) {
@@ -149,7 +159,7 @@ func (p *parser) entityAt(i int) (*entity, int) {
 		if len(w) == 0 {
 			continue
 		}
-		if e := p.entityWords(w); e != nil {
+		if e := p.entityWords(w); e != nil && !verbForm(p.t[i+n-1].low, e.t) {
 			e.text = p.text(i, i+n)
 			if i+n < len(p.t) && oneOf(p.t[i+n].stem, "record entri row") {
 				n++
@@ -164,6 +174,20 @@ func (p *parser) entityAt(i int) (*entity, int) {
 		}
 	}
 	return nil, 0
+}
+
+// verbForm reports whether a word is a past form ("ordered") and not the name
+// of the table itself.
+func verbForm(low string, t *table) bool {
+	if !strings.HasSuffix(low, "ed") {
+		return false
+	}
+	for _, w := range nameWords(t.src.Name) {
+		if strings.HasSuffix(w, "ed") {
+			return false
+		}
+	}
+	return true
 }
 
 // entityWords is the one table that the words name, or nil.

@@ -112,7 +112,7 @@ func (p *parser) sentence() bool {
 		p.fail(p.i)
 		return false
 	}
-	return p.mods(p.focus())
+	return p.mods()
 }
 
 // prefix reads what stands before the question proper: "for each region,",
@@ -327,7 +327,7 @@ func (p *parser) nodeItem(n *node) *item {
 func (p *parser) np() *node {
 	start := p.i
 	var pre []*cond
-	for k := 0; k < 3; k++ {
+	for range 3 {
 		mark := p.i
 		if c := p.boolColumn(false); c != nil {
 			if _, n := p.entityAt(p.i); n > 0 {
@@ -389,7 +389,7 @@ func (p *parser) adjective() *cond {
 	if c := p.boolColumn(neg); c != nil {
 		return c
 	}
-	if c := p.valueList(nil, nil); c != nil {
+	if c := p.valueList(nil); c != nil {
 		c.neg = neg
 		return c
 	}
@@ -486,7 +486,7 @@ func (p *parser) noun() *node {
 	}
 	used := max(en, an)
 	last := p.t[p.i+used-1]
-	n.plural = strings.HasSuffix(last.low, "s") && !strings.HasSuffix(last.low, "ss") && !strings.HasSuffix(last.low, "us") || last.low != irregular(last.low)
+	n.plural = strings.HasSuffix(last.low, "s") && !strings.HasSuffix(last.low, "ss") && !strings.HasSuffix(last.low, "us") && !strings.HasSuffix(last.low, "is") || oneOf(last.low, "people children men women diagnoses analyses")
 	n.text = p.text(p.i, p.i+used)
 	p.i += used
 	if n.ent == nil && n.attr == nil {

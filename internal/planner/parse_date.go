@@ -205,23 +205,22 @@ func (p *parser) dateRange() *dateRange {
 }
 
 // inclusive reads a note on the ends of a range; both ends belong to it anyway.
-func (p *parser) inclusive() bool {
+func (p *parser) inclusive() {
 	save := p.i
 	p.any(",", "(")
 	p.any("both")
 	if !p.any("inclusive") {
 		p.i = save
-		return false
+		return
 	}
 	if p.any("of") {
 		p.any("both", "the")
 		if !p.any("start and end dates", "start and end date", "both dates", "end dates", "ends") {
 			p.i = save
-			return false
+			return
 		}
 	}
 	p.any(")")
-	return true
 }
 
 // relative reads a range that depends on today.
@@ -299,7 +298,7 @@ func interval(n int, unit string) string {
 func (p *parser) notCurrent(unit string) bool {
 	save := p.i
 	p.any(",", "(")
-	if p.any("excluding", "exclusive of", "not including", "without") && (p.any("the current", "this", "current")) && unitOf(p.cur().low) == unit {
+	if p.any("excluding", "exclusive of", "not including", "without") && p.any("the current", "this", "current") && unitOf(p.cur().low) == unit {
 		p.i++
 		p.any(")")
 		return true

@@ -59,6 +59,10 @@ func (p *parser) measure() *item {
 		}
 		return back()
 	}
+	if a, n := p.attrAt(start); fn == "sum" && n > 1 && start+n > p.i && a.cands[0].score >= 0.9 && numericCandidates(a, "sum") {
+		p.i = start + n // the column itself is called a total
+		return &item{kind: itemMeasure, m: &measure{fn: "sum", attr: a, text: p.text(start, p.i)}, text: p.text(start, p.i)}
+	}
 	p.any("of")
 	p.det()
 	if p.any("number of", "numbers of", "count of") {
@@ -260,7 +264,7 @@ func (p *parser) part() *measure {
 		mark := p.i
 		if p.any("of", "for", "in") {
 			p.det()
-			if c := p.valueList(nil, nil); c != nil {
+			if c := p.valueList(nil); c != nil {
 				p.ownNoun(c)
 				m.conds = append(m.conds, c)
 				return m
@@ -426,6 +430,14 @@ func (p *parser) orderTerm() *orderBy {
 	if it := p.measure(); it != nil {
 		return &orderBy{it: it}
 	}
+	if u := unitOf(p.cur().low); u != "" {
+		for _, d := range append(append([]*item(nil), p.q.dims...), p.q.items...) {
+			if d.unit == u {
+				p.i++
+				return &orderBy{it: d}
+			}
+		}
+	}
 	n := p.np()
 	if n == nil {
 		return nil
@@ -502,13 +514,6 @@ func (p *parser) superlativeHead() *item {
 	return it
 }
 
-func lastOf(w []string) string {
-	if len(w) == 0 {
-		return ""
-	}
-	return w[len(w)-1]
-}
-
 // dateColumn is the date that events of the table happened on, or nil when
 // that is not clear. A verb narrows the choice: "joined" for join_date.
 func dateColumn(t *table, verb string) *column {
@@ -518,7 +523,7 @@ func dateColumn(t *table, verb string) *column {
 			continue
 		}
 		all = append(all, c)
-		if verb != "" && contains(c.words, verb) {
+		if verb != "" && saysVerb(c, verb) {
 			return c
 		}
 		if !isAudit(c) {
@@ -542,6 +547,17 @@ func dateColumn(t *table, verb string) *column {
 	default:
 		return nil
 	}
+}
+
+// saysVerb reports whether the name of a date holds a verb, or a noun made of
+// it: registration_date for "registered".
+func saysVerb(c *column, verb string) bool {
+	for _, w := range c.words {
+		if w == verb || len(verb) >= 5 && len(w) >= 5 && (strings.HasPrefix(w, verb) || strings.HasPrefix(verb, w)) {
+			return true
+		}
+	}
+	return false
 }
 
 // always are the columns that every row has a value of.

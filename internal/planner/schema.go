@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -115,6 +116,9 @@ func (s *schema) indexTable(t *table, prefix string) {
 	for i := range t.src.Columns {
 		src := &t.src.Columns[i]
 		words := nameWords(src.Name[len(cp):])
+		if len(words) > 2 && words[1] == "of" { // date_of_birth: birth date
+			words = append(append([]string(nil), words[2:]...), words[0])
+		}
 		c := &column{src: src, t: t, words: stemsOf(words)}
 		for _, w := range words {
 			c.full = append(c.full, abbreviation(w))
@@ -245,7 +249,7 @@ func (s *schema) findKey(t *table) {
 	for i, c := range t.cols {
 		st := c.src.Stats
 		if st == nil || t.src.RowEstimate <= 0 || st.NullFraction > 0 || st.Distinct < float64(t.src.RowEstimate)*0.999 ||
-			!(c.isInteger() || c.isText() || c.src.BaseType == "uuid") {
+			!c.isInteger() && !c.isText() && c.src.BaseType != "uuid" {
 			continue
 		}
 		n := -i
@@ -298,12 +302,7 @@ func (c *column) isID() bool {
 }
 
 func contains(list []string, w string) bool {
-	for _, x := range list {
-		if x == w {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, w)
 }
 
 func endsWith(words []string, w string) bool { return len(words) > 0 && words[len(words)-1] == w }

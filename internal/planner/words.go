@@ -148,6 +148,22 @@ func abbreviation(w string) string {
 		return "reference"
 	case "wt":
 		return "weight"
+	case "tot":
+		return "total"
+	case "ins":
+		return "insurance"
+	case "diag":
+		return "diagnosis"
+	case "bal":
+		return "balance"
+	case "dep":
+		return "departure"
+	case "arr":
+		return "arrival"
+	case "loc":
+		return "location"
+	case "mfr", "manuf":
+		return "manufacturer"
 	default:
 		return w
 	}
@@ -170,6 +186,11 @@ func suffixWord(stem string) bool {
 	default:
 		return false
 	}
+}
+
+// unitWord tells the units that column names end with: weight_kg.
+func unitWord(w string) bool {
+	return oneOf(w, "kg g lb lbs cm mm m km mi ft m2 sqm km2 sqft ha l ml usd eur gbp cents ms s sec secs seconds min mins minutes h hrs hours pct percent celsius c kb mb gb")
 }
 
 // oneOf reports whether word is one of the space-separated words of list.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"unicode/utf8"
 )
 
 // problem is one entry of FastAPI's 422 detail.
@@ -15,6 +16,10 @@ type problem struct {
 	Input any            `json:"input"`
 	Ctx   map[string]any `json:"ctx,omitempty"`
 }
+
+// notAModel is pydantic's message for a value that should be an object of
+// known fields.
+const notAModel = "Input should be a valid dictionary or object to extract fields from"
 
 // body is a decoded JSON object; its readers collect problems.
 type body struct {
@@ -29,8 +34,8 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (b *body, ok b
 		s.write(w, http.StatusRequestEntityTooLarge, map[string]any{"detail": "the request is larger than 2 MB"})
 		return nil, false
 	}
-	if err != nil {
-		s.write(w, http.StatusBadRequest, map[string]any{"detail": "the request could not be read"})
+	if err != nil || !utf8.Valid(text) {
+		s.write(w, http.StatusBadRequest, map[string]any{"detail": "There was an error parsing the body"})
 		return nil, false
 	}
 	b = &body{}
@@ -38,22 +43,18 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) (b *body, ok b
 		s.unprocessable(w, problem{Type: "missing", Loc: []any{"body"}, Msg: "Field required"})
 		return nil, false
 	}
-	var whole any
+	var whole json.RawMessage
 	if err := json.Unmarshal(text, &whole); err != nil {
-		offset := int64(0)
-		if e, isSyntax := errors.AsType[*json.SyntaxError](err); isSyntax {
-			offset = max(0, e.Offset-1)
-		}
+		offset, why := jsonError(string(text), err)
 		s.unprocessable(w, problem{
 			Type: "json_invalid", Loc: []any{"body", offset}, Msg: "JSON decode error", Input: map[string]any{},
-			Ctx: map[string]any{"error": err.Error()},
+			Ctx: map[string]any{"error": why},
 		})
 		return nil, false
 	}
 	if json.Unmarshal(text, &b.fields) != nil || b.fields == nil {
 		s.unprocessable(w, problem{
-			Type: "model_attributes_type", Loc: []any{"body"},
-			Msg: "Input should be a valid dictionary or object to extract fields from", Input: whole,
+			Type: "model_attributes_type", Loc: []any{"body"}, Msg: notAModel, Input: whole,
 		})
 		return nil, false
 	}
@@ -74,11 +75,20 @@ func (b *body) text(name string) string {
 	return b.string(name, raw)
 }
 
+// defaulted reads a string that may be absent, but not null.
+func (b *body) defaulted(name, otherwise string) string {
+	raw, there := b.fields[name]
+	if !there {
+		return otherwise
+	}
+	return b.string(name, raw)
+}
+
 // optional reads a string that may be absent or null.
-func (b *body) optional(name, otherwise string) string {
+func (b *body) optional(name string) string {
 	raw, there := b.fields[name]
 	if !there || string(raw) == "null" {
-		return otherwise
+		return ""
 	}
 	return b.string(name, raw)
 }
@@ -94,8 +104,8 @@ func (b *body) string(name string, raw json.RawMessage) string {
 	return *s
 }
 
-// objects reads a list of JSON objects that may be absent or null.
-func (b *body) objects(name string) []map[string]any {
+// list reads a list that may be absent or null.
+func (b *body) list(name string) []json.RawMessage {
 	raw, there := b.fields[name]
 	if !there || string(raw) == "null" {
 		return nil
@@ -107,6 +117,12 @@ func (b *body) objects(name string) []map[string]any {
 		})
 		return nil
 	}
+	return list
+}
+
+// objects reads a list of any JSON objects.
+func (b *body) objects(name string) []map[string]any {
+	list := b.list(name)
 	out := make([]map[string]any, 0, len(list))
 	for i, item := range list {
 		var o map[string]any
@@ -119,4 +135,32 @@ func (b *body) objects(name string) []map[string]any {
 		out = append(out, o)
 	}
 	return out
+}
+
+// records reads a list of JSON objects that have the given string fields, and
+// returns how many it holds.
+func (b *body) records(name string, fields ...string) int {
+	list := b.list(name)
+	for i, item := range list {
+		var o map[string]json.RawMessage
+		if json.Unmarshal(item, &o) != nil || o == nil {
+			b.problems = append(b.problems, problem{
+				Type: "model_attributes_type", Loc: []any{"body", name, i}, Msg: notAModel, Input: item,
+			})
+			continue
+		}
+		for _, field := range fields {
+			raw, there := o[field]
+			var text *string
+			switch {
+			case !there:
+				b.problems = append(b.problems, problem{Type: "missing", Loc: []any{"body", name, i, field}, Msg: "Field required", Input: item})
+			case json.Unmarshal(raw, &text) != nil || text == nil:
+				b.problems = append(b.problems, problem{
+					Type: "string_type", Loc: []any{"body", name, i, field}, Msg: "Input should be a valid string", Input: raw,
+				})
+			}
+		}
+	}
+	return len(list)
 }

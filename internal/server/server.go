@@ -8,6 +8,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -47,9 +49,9 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("POST /spark/generate", s.generate)
 	mux.HandleFunc("POST /spark/execute", s.execute)
-	mux.HandleFunc("/health", methodNotAllowed)
-	mux.HandleFunc("/spark/generate", methodNotAllowed)
-	mux.HandleFunc("/spark/execute", methodNotAllowed)
+	mux.HandleFunc("/health", s.methodNotAllowed(http.MethodGet))
+	mux.HandleFunc("/spark/generate", s.methodNotAllowed(http.MethodPost))
+	mux.HandleFunc("/spark/execute", s.methodNotAllowed(http.MethodPost))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		s.write(w, http.StatusNotFound, map[string]any{"detail": "Not Found"})
 	})
@@ -62,15 +64,19 @@ type server struct{ cfg Config }
 func (s *server) guard(next http.Handler) http.Handler {
 	allowed := map[string]bool{}
 	for _, h := range s.cfg.Hosts {
-		allowed[h] = true
+		allowed[strings.ToLower(h)] = true
 	}
 	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.write(w, http.StatusForbidden, map[string]any{"detail": "requests of other sites are refused"})
+	}))
 	inner := cross.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if h, _, err := net.SplitHostPort(r.Host); err == nil {
 			host = h
 		}
+		host = strings.ToLower(strings.Trim(host, "[]")) // an IPv6 address without a port keeps its brackets
 		if !allowed[host] {
 			s.write(w, http.StatusMisdirectedRequest, map[string]any{"detail": "this server is not called " + host})
 			return
@@ -93,20 +99,29 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func methodNotAllowed(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusMethodNotAllowed)
-	_, _ = w.Write([]byte(`{"detail":"Method Not Allowed"}`))
+func (s *server) methodNotAllowed(allowed string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allowed)
+		s.write(w, http.StatusMethodNotAllowed, map[string]any{"detail": "Method Not Allowed"})
+	}
 }
 
+// write sends body as JSON; the reply is encoded whole before it begins.
 func (s *server) write(w http.ResponseWriter, status int, body any) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		s.cfg.Log.Error("reply not encoded", "error", err) //nolint:sloglint // the request's context may have ended
+		status = http.StatusInternalServerError
+		text.Reset()
+		text.WriteString(`{"detail":"Internal Server Error"}` + "\n")
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(body); err != nil {
-		s.cfg.Log.Error("reply not written", "error", err) //nolint:sloglint // the request's context may have ended
+	if _, err := w.Write(text.Bytes()); err != nil {
+		s.cfg.Log.Debug("reply not sent", "error", err) //nolint:sloglint // the request's context may have ended
 	}
 }
 

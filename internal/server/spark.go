@@ -19,18 +19,19 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request) {
 	}
 	prompt := b.text("prompt")
 	session := sessionID(b.text("session_id"), "spark-session-")
-	_ = b.optional("framework", "spark")
-	_ = b.optional("s3_input_path", "")
-	_ = b.optional("s3_output_path", "")
-	platform := wanted(b.optional("execution_platform", "lambda"), b.optional("execution_engine", "auto"))
-	glue := b.objects("selected_tables")
+	// In the order of the reference: problems are reported in it.
+	_ = b.defaulted("framework", "spark")
+	_ = b.optional("s3_input_path")
+	_ = b.optional("s3_output_path")
+	glue := b.records("selected_tables", "database", "table")
 	selected := b.objects("selected_postgres_tables")
+	platform := wanted(b.defaulted("execution_platform", "lambda"), b.defaulted("execution_engine", "auto"))
 	if len(b.problems) > 0 {
 		s.unprocessable(w, b.problems...)
 		return
 	}
 	tables, err := tableNames(selected)
-	if err == nil && len(glue) > 0 {
+	if err == nil && glue > 0 {
 		err = &sparkwright.Error{
 			Code: sparkwright.CodeInvalid, Message: "Glue tables cannot be read here", Because: "nothing of AWS is configured",
 			Remedy: "select PostgreSQL tables only",
@@ -52,8 +53,8 @@ func (s *server) execute(w http.ResponseWriter, r *http.Request) {
 	}
 	code := b.text("spark_code")
 	session := sessionID(b.text("session_id"), "spark-exec-")
-	_ = b.optional("s3_output_path", "")
-	platform := wanted(b.optional("execution_platform", "lambda"), b.optional("execution_engine", "auto"))
+	_ = b.optional("s3_output_path")
+	platform := wanted(b.defaulted("execution_platform", "lambda"), b.defaulted("execution_engine", "auto"))
 	selected := b.objects("selected_postgres_tables")
 	if len(b.problems) > 0 {
 		s.unprocessable(w, b.problems...)
@@ -182,7 +183,7 @@ func (s *server) reply(w http.ResponseWriter, run *sparkwright.Run, err error, s
 	}
 	reason := run.Placement.Reason
 	if platform != "" && platform != "local" {
-		reason = platform + " is not configured; " + reason
+		reason = strings.TrimSuffix(platform+" is not configured; "+reason, "; ")
 	}
 	s.write(w, http.StatusOK, map[string]any{
 		"success": true, "result": res, "framework": "spark", "execution_platform": "local",
@@ -208,7 +209,11 @@ func (r orderedRecord) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode a column name: %w", err)
 		}
-		out = append(append(append(out, key...), ':'), r.cells[i]...)
+		cell := json.RawMessage("null")
+		if i < len(r.cells) && len(r.cells[i]) > 0 {
+			cell = r.cells[i]
+		}
+		out = append(append(append(out, key...), ':'), cell...)
 	}
 	return append(out, '}'), nil
 }

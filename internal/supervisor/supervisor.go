@@ -31,6 +31,7 @@ type Store interface {
 	UpdateRun(ctx context.Context, run *sparkwright.Run) error
 	PutAttempt(ctx context.Context, a *sparkwright.Attempt) error
 	AppendEvent(ctx context.Context, e *sparkwright.Event) error
+	Run(ctx context.Context, id string) (*sparkwright.Run, error)
 	Unfinished(ctx context.Context) ([]sparkwright.Run, error)
 	CancelRequested(ctx context.Context, runID string) (bool, error)
 }
@@ -294,9 +295,12 @@ func (s *Service) Reconcile(ctx context.Context) error {
 		return err
 	}
 	for i := range runs {
-		run := &runs[i]
-		if childproc.Alive(run.Owner) {
+		if childproc.Alive(runs[i].Owner) {
 			continue
+		}
+		run, err := s.cfg.Store.Run(ctx, runs[i].ID) // with its attempts
+		if err != nil {
+			return err
 		}
 		s.close(ctx, run)
 	}

@@ -25,14 +25,31 @@ class Job:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._session: SparkSession | None = None
-        self.finished = False  # the exit code is known and being reported
+        self._finished = False  # the exit code is known and being reported
+        self._terminating = False
 
-    def interrupt(self, seconds: float) -> None:
-        """Stop the operations of the session, if there is one."""
+    def terminate(self, seconds: float) -> bool:
+        """Stop what the session runs, end it, and report whether there was time to.
+
+        False when the run is over already and its exit code being reported.
+        Afterwards the run does not go on; the caller ends the process.
+        """
         with self._lock:
+            if self._finished:
+                return False
+            self._terminating = True
             session = self._session
         if session is not None and not session.is_stopped:
             remote.interrupt(session, seconds)
+            remote.release(session, _RELEASE_SECONDS)
+        return True
+
+    def _finish(self) -> None:
+        """Claim the exit code; wait for the end when the run is being terminated."""
+        with self._lock:
+            self._finished = not self._terminating
+        if not self._finished:
+            threading.Event().wait()
 
     def run(self, wire: Wire, request: Message) -> int:
         """Run the script of the request; send progress and done; return the exit code."""
@@ -54,7 +71,7 @@ class Job:
         finally:
             _flush_output()
             reporter.flush()
-            self.finished = True
+            self._finish()
             wire.send({"type": "done", "id": request.get("id"), "exit": code})
             if session is not None and not session.is_stopped:
                 remote.release(session, _RELEASE_SECONDS)

@@ -15,8 +15,8 @@ anything else                               {"type":"error","id","message"}
 ==========================================  =========================================
 
 Requests are handled one after the other. SIGTERM, and the end of descriptor 4
-while a script runs, interrupt the session's operations; the process then exits
-with 143. The end of descriptor 4 while nothing runs is a quiet exit with 0.
+while a script runs, interrupt and end its session; the process then exits with 143
+and sends no done. The end of descriptor 4 while nothing runs is a quiet exit with 0.
 stdout and stderr belong to the script.
 """
 
@@ -106,8 +106,7 @@ def _watch_peer(wire: Wire, job: "Job") -> None:
 
 def _terminate(job: "Job") -> None:
     """Interrupt and exit, unless the run is over and the process about to exit."""
-    if not job.finished:
-        job.interrupt(_INTERRUPT_SECONDS)
+    if job.terminate(_INTERRUPT_SECONDS):
         _leave(EXIT_TERMINATED)
 
 

@@ -60,3 +60,14 @@ func (c *Client) DryRun(ctx context.Context, code string, views []sparkwright.Em
 	})
 	return rep.Schema, rep.Fault, err
 }
+
+// Running are the client processes that carry out attempts now.
+func (e *Executor) Running() []int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	pids := make([]int, 0, len(e.running))
+	for c := range e.running {
+		pids = append(pids, c.child.PID())
+	}
+	return pids
+}

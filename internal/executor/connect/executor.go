@@ -44,7 +44,8 @@ type Executor struct {
 	pool   *pool
 
 	mu       sync.Mutex
-	reserved map[string]*client // by run
+	reserved map[string]*client   // by run
+	running  map[*client]struct{} // that carry out attempts
 }
 
 var _ sparkwright.Executor = (*Executor)(nil)
@@ -55,7 +56,7 @@ func New(cfg Config) *Executor {
 	if cfg.Remote == "" {
 		token = newToken()
 	}
-	e := &Executor{cfg: cfg, engine: &engine{cfg: cfg, token: token}, pool: &pool{cfg: cfg, token: token}, reserved: map[string]*client{}}
+	e := &Executor{cfg: cfg, engine: &engine{cfg: cfg, token: token}, pool: &pool{cfg: cfg, token: token}, reserved: map[string]*client{}, running: map[*client]struct{}{}}
 	e.Set = attempts.NewSet(Name, cfg.Timeout, e.carryOut)
 	return e
 }
@@ -81,12 +82,24 @@ func (e *Executor) carryOut(ctx context.Context, a *attempts.Attempt) *sparkwrig
 		return startFault(err)
 	}
 	c := e.takeReserved(a.RunID)
-	if c == nil || c.child.Ended() {
+	if c != nil && c.child.Ended() {
+		c.close()
+		c = nil
+	}
+	if c == nil {
 		if c, err = e.pool.take(ctx); err != nil {
 			return startFault(err)
 		}
 	}
 	defer e.pool.done(context.WithoutCancel(ctx), c)
+	e.mu.Lock()
+	e.running[c] = struct{}{}
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.running, c)
+	}()
 	var readers sync.WaitGroup
 	readers.Go(func() { a.Collect("stdout", c.stdout) })
 	readers.Go(func() { a.Collect("stderr", c.stderr) })

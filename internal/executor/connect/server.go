@@ -150,6 +150,7 @@ func submitArgs(cfg Config, port int, dir string) []string {
 		{"spark.app.name", "sparkwright"},
 		{"spark.connect.grpc.binding.address", "127.0.0.1"},
 		{"spark.connect.grpc.binding.port", strconv.Itoa(port)},
+		{"spark.connect.progress.reportInterval", "200ms"},
 		{"spark.driver.host", "127.0.0.1"},
 		{"spark.driver.bindAddress", "127.0.0.1"},
 		{"spark.driver.extraJavaOptions", "-Duser.timezone=UTC -Djava.io.tmpdir=" + dir + " -XX:+UseParallelGC"},
@@ -161,7 +162,7 @@ func submitArgs(cfg Config, port int, dir string) []string {
 		{"spark.ui.enabled", "false"},
 	}
 	if !strings.HasPrefix(cfg.Master, "local") {
-		conf = append(conf[:3], conf[5:]...) // executors elsewhere must reach the driver
+		conf = append(conf[:4], conf[6:]...) // executors elsewhere must reach the driver
 	}
 	for _, kv := range conf {
 		args = append(args, "--conf", kv[0]+"="+kv[1])

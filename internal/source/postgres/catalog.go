@@ -241,7 +241,7 @@ func (r *reader) statistics(ctx context.Context, tx pgx.Tx, _ Filter) error {
 		}
 		if common != nil {
 			values := parseArray(*common)
-			for n := 0; n < min(len(values), len(shares), maxCommon); n++ {
+			for n := range min(len(values), len(shares), maxCommon) {
 				out.MostCommon = append(out.MostCommon, sparkwright.ValueCount{Value: values[n], Fraction: shares[n]})
 			}
 		}

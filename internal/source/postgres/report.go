@@ -51,10 +51,10 @@ func Test(ctx context.Context, conn sparkwright.Connection, cred sparkwright.Cre
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	defer s.Close() //nolint:contextcheck // closing has a time limit of its own
 	r := &Report{Connect: time.Since(begin)}
 	begin = time.Now()
-	if err := s.conn.Ping(ctx); err != nil {
+	if err = s.conn.Ping(ctx); err != nil {
 		return nil, interpretError(conn, err)
 	}
 	r.Latency = time.Since(begin)

@@ -1,0 +1,165 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestMalformedRequests replays what FastAPI 0.x with pydantic v2 says to the
+// reference's model of /spark/generate. testdata/fastapi.json holds its very
+// replies.
+func TestMalformedRequests(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/fastapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range decode[[]struct {
+		Name   string `json:"name"`
+		Body   string `json:"body"`
+		Status int    `json:"status"`
+		Reply  any    `json:"reply"`
+	}](t, string(text)) {
+		t.Run(test.Name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			resp, reply := b.call(t, http.MethodPost, "/spark/generate", test.Body, nil)
+			if resp.StatusCode != test.Status {
+				t.Fatalf("HTTP %d, want %d: %s", resp.StatusCode, test.Status, reply)
+			}
+			if test.Status == http.StatusOK {
+				return // only the check of the request is compared
+			}
+			if diff := cmp.Diff(test.Reply, decode[any](t, reply)); diff != "" {
+				t.Errorf("(-FastAPI +ours)\n%s", diff)
+			}
+			if len(b.service.asked) != 0 {
+				t.Error("the service was asked")
+			}
+		})
+	}
+}
+
+func TestMalformedExecute(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	resp, reply := b.call(t, http.MethodPost, "/spark/execute", `{"spark_code":["x"],"execution_platform":null}`, nil)
+	if resp.StatusCode != http.StatusUnprocessableEntity {
+		t.Fatalf("HTTP %d", resp.StatusCode)
+	}
+	want := decode[any](t, `{"detail":[
+		{"type":"string_type","loc":["body","spark_code"],"msg":"Input should be a valid string","input":["x"]},
+		{"type":"missing","loc":["body","session_id"],"msg":"Field required","input":{"spark_code":["x"],"execution_platform":null}},
+		{"type":"string_type","loc":["body","execution_platform"],"msg":"Input should be a valid string","input":null}]}`)
+	if diff := cmp.Diff(want, decode[any](t, reply)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	header := func(key, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(key, value) }
+	}
+	host := func(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
+	for _, test := range []struct {
+		name         string
+		method, path string
+		body         string
+		edit         func(*http.Request)
+		status       int
+		detail       string
+	}{
+		{"no such path", "GET", "/nothing", "", nil, 404, "Not Found"},
+		{"root", "GET", "/", "", nil, 404, "Not Found"},
+		{"below a path", "POST", "/spark/generate/x", "{}", nil, 404, "Not Found"},
+		{"GET of generate", "GET", "/spark/generate", "", nil, 405, "Method Not Allowed"},
+		{"PUT of execute", "PUT", "/spark/execute", "{}", nil, 405, "Method Not Allowed"},
+		{"POST of health", "POST", "/health", "", nil, 405, "Method Not Allowed"},
+		{"not UTF-8", "POST", "/spark/generate", "{\"prompt\":\"\xff\"}", nil, 400, "There was an error parsing the body"},
+		{"2 MB are allowed", "POST", "/spark/generate", strings.Repeat(" ", 2<<20), nil, 422, ""},
+		{"more than 2 MB", "POST", "/spark/generate", strings.Repeat(" ", 2<<20+1), nil, 413, "the request is larger than 2 MB"},
+		{"another host", "GET", "/health", "", host("evil.example"), 421, "this server is not called evil.example"},
+		{"another host with the port", "POST", "/spark/generate", "{}", host("evil.example:8000"), 421, "this server is not called evil.example"},
+		{"a host that begins alike", "GET", "/health", "", host("localhost.evil.example"), 421, "this server is not called localhost.evil.example"},
+		{"localhost in capitals", "GET", "/nothing", "", host("LOCALHOST:1"), 404, "Not Found"},
+		{"IPv6", "GET", "/nothing", "", host("[::1]:8000"), 404, "Not Found"},
+		{"IPv6 without a port", "GET", "/nothing", "", host("[::1]"), 404, "Not Found"},
+		{"POST of another site", "POST", "/spark/generate", "{}", header("Origin", "https://evil.example"), 403, "requests of other sites are refused"},
+		{"POST of another port", "POST", "/spark/execute", "{}", header("Origin", "http://127.0.0.1:1"), 403, "requests of other sites are refused"},
+		{"POST of a sandboxed page", "POST", "/spark/execute", "{}", header("Origin", "null"), 403, "requests of other sites are refused"},
+		{"POST that the browser calls cross-site", "POST", "/spark/generate", "{}", header("Sec-Fetch-Site", "cross-site"), 403, "requests of other sites are refused"},
+		{"POST of our own page", "POST", "/spark/generate", "{}", header("Sec-Fetch-Site", "same-origin"), 422, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			resp, reply := b.call(t, test.method, test.path, test.body, test.edit)
+			if resp.StatusCode != test.status {
+				t.Fatalf("HTTP %d, want %d: %s", resp.StatusCode, test.status, reply)
+			}
+			if got := decode[map[string]any](t, reply); test.detail != "" && !cmp.Equal(got, map[string]any{"detail": test.detail}) {
+				t.Errorf("reply %s", reply)
+			}
+			if got := resp.Header.Get("Allow"); (got != "") != (test.status == http.StatusMethodNotAllowed) {
+				t.Errorf("Allow: %q", got)
+			}
+			if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "" {
+				t.Errorf("other sites are allowed: %q", got)
+			}
+			if len(b.service.asked) != 0 {
+				t.Error("the service was asked")
+			}
+		})
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		healthy error
+		code    int
+		status  string
+	}{
+		{"healthy", nil, http.StatusOK, "healthy"},
+		{"unhealthy", errors.New("the store is gone: secret detail"), http.StatusServiceUnavailable, "unhealthy"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.healthy = test.healthy
+			before := time.Now().Add(-time.Second)
+			resp, reply := b.call(t, http.MethodGet, "/health", "", nil)
+			if resp.StatusCode != test.code {
+				t.Errorf("HTTP %d", resp.StatusCode)
+			}
+			got := decode[map[string]any](t, reply)
+			at, _ := got["timestamp"].(float64)
+			if at < float64(before.Unix()) || at > float64(time.Now().Unix()+1) {
+				t.Errorf("timestamp %v is not now, in seconds", got["timestamp"])
+			}
+			delete(got, "timestamp")
+			want := map[string]any{
+				"status": test.status, "supervisor_agent_arn": "not configured", "ray_private_ip": "", "ray_public_ip": "",
+				"s3_bucket": "", "mcp_gateway_url": "",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// ended is what a service does that waits for the end of its client.
+func ended(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}

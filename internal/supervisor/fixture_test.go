@@ -1,0 +1,201 @@
+package supervisor_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/check"
+	"github.com/sparkwright/sparkwright/internal/codegen"
+	"github.com/sparkwright/sparkwright/internal/diagnose"
+	"github.com/sparkwright/sparkwright/internal/executor/batch"
+	"github.com/sparkwright/sparkwright/internal/executor/connect"
+	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/planner"
+	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/store"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+	"github.com/sparkwright/sparkwright/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	pgembed.KeeperMain()
+	os.Exit(m.Run())
+}
+
+// bundle is one real PostgreSQL, one real Spark, and a service over both.
+type bundle struct {
+	svc     *supervisor.Service
+	store   *store.Store
+	spark   *connect.Executor
+	results string
+	runsDB  string
+	owner   *pgx.Conn // superuser; for what the tests change
+	reader  *database
+	mu      sync.Mutex
+}
+
+const fixture = `
+CREATE TABLE orders (id bigint PRIMARY KEY, customer text, amount numeric(12,2), created_at timestamptz);
+INSERT INTO orders SELECT i, 'c' || i % 10, i + 0.25, timestamptz '2025-01-01 00:00+00' + i * interval '1 hour' FROM generate_series(1, 1000) i;
+CREATE TABLE nothing (id int, name text);
+CREATE TABLE secret (id int);
+CREATE TABLE odd (id int, price money[], big numeric(60,10), kept text);
+INSERT INTO odd VALUES (1, '{1}', 1.5, 'yes');
+CREATE SCHEMA "My.Schema";
+CREATE TABLE "My.Schema"."Käufe ""2025""" ("Order.Id" int, "naïve col" text, "a"  int);
+INSERT INTO "My.Schema"."Käufe ""2025""" VALUES (7, 'ünïcode', 1);
+DO $$ BEGIN EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg('c' || i || ' int', ', ') FROM generate_series(1, 1600) i) || ')'; END $$;
+INSERT INTO wide (c1, c1600) VALUES (1, 1600);
+CREATE VIEW slow AS SELECT i, pg_sleep(0.1)::text AS s FROM generate_series(1, 10000) i;
+CREATE ROLE reader LOGIN PASSWORD 'canary-pw-7f3a' IN ROLE pg_read_all_data;
+CREATE ROLE narrow LOGIN PASSWORD 'canary-pw-7f3a';
+GRANT SELECT ON orders, nothing TO narrow;
+ANALYZE;
+`
+
+const canary = "canary-pw-7f3a"
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	srv, err := pgembed.Start(t.Context(), pgembed.Options{
+		Dir: filepath.Join(t.TempDir(), "pg"), CacheDir: filepath.Join(testkit.Home(t), "runtime", "postgres"),
+		RepositoryURL: testkit.MavenURL(t), Settings: map[string]string{"fsync": "off"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Stop(context.Background()) })
+	conn := srv.Connection()
+	conn.Name = "t"
+	password, err := os.ReadFile(strings.TrimPrefix(conn.Secret, "file:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := postgres.Config(conn, sparkwright.Credentials{User: conn.User, Password: strings.TrimSpace(string(password))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(cfg.RuntimeParams, "default_transaction_read_only")
+	b := &bundle{results: filepath.Join(t.TempDir(), "results"), runsDB: filepath.Join(t.TempDir(), "runs.db")}
+	if b.owner, err = pgx.ConnectConfig(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.owner.Close(context.Background()) })
+	b.exec(t, fixture)
+	b.reader = &database{conn: conn, cred: sparkwright.Credentials{User: "reader", Password: canary}}
+	b.reader.conn.User = "reader"
+	narrow := &database{conn: conn, cred: sparkwright.Credentials{User: "narrow", Password: canary}}
+	narrow.conn.Name = "narrow"
+	if b.store, err = store.Open(t.Context(), b.runsDB); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.store.Close() })
+	rt := testkit.Runtime(t)
+	b.spark = connect.New(connect.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g", PoolSize: 2})
+	t.Cleanup(func() { b.spark.Close(context.Background()) })
+	b.svc = supervisor.New(supervisor.Config{
+		Store: b.store, Databases: databases{"t": b.reader, "narrow": narrow}, Generator: planner.New(), GeneratorName: "planner",
+		Executors: map[string]sparkwright.Executor{
+			connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g"}),
+		},
+		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return b.spark.Client(ctx, runID) },
+		ViewsOf:     codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
+		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: b.results,
+		PreviewRows: 100, QuestionChars: 4000, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),
+	})
+	return b
+}
+
+// exec changes the database as its owner.
+func (b *bundle) exec(t *testing.T, sql string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.owner.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// backends counts what the run does in PostgreSQL now.
+func (b *bundle) backends(t *testing.T, runID string) (n int) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	row := b.owner.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'`, "sparkwright/"+runID)
+	if err := row.Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+type databases map[string]*database
+
+func (d databases) Open(_ context.Context, name string) (supervisor.Database, error) {
+	if db := d[name]; db != nil {
+		return db, nil
+	}
+	return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "there is no connection %q", name)
+}
+
+func (d databases) Names(context.Context) ([]string, error) { return []string{"t", "narrow"}, nil }
+
+// database keeps its catalog for the whole test, as a server does for some
+// seconds.
+type database struct {
+	conn    sparkwright.Connection
+	cred    sparkwright.Credentials
+	mu      sync.Mutex
+	catalog *sparkwright.Catalog
+}
+
+func (d *database) Catalog(ctx context.Context) (*sparkwright.Catalog, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.catalog != nil {
+		return d.catalog, nil
+	}
+	src, err := postgres.Open(ctx, d.conn, d.cred)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	d.catalog, err = src.Catalog(ctx, postgres.Filter{})
+	return d.catalog, err
+}
+
+func (d *database) JDBCURL(runID string) (string, error) {
+	return postgres.JDBCURL(d.conn, "sparkwright/"+runID)
+}
+func (d *database) Credentials() sparkwright.Credentials { return d.cred }
+func (d *database) CancelRun(ctx context.Context, runID string) error {
+	src, err := postgres.Open(ctx, d.conn, d.cred)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	_, err = src.CancelRun(ctx, runID)
+	return err
+}
+
+// eventually waits for something that ends soon.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		if ok() {
+			return
+		}
+	}
+	t.Errorf("not so after 20 s: %s", what)
+}

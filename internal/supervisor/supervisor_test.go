@@ -1,0 +1,344 @@
+package supervisor_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// TestRuns shares one PostgreSQL and one Spark among all cases.
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	t.Run("outcomes", func(t *testing.T) {
+		for _, tt := range outcomes {
+			t.Run(tt.name, func(t *testing.T) { tt.run(t, b) })
+		}
+	})
+	t.Run("a table dropped after the catalog was read", func(t *testing.T) { dropped(t, b) })
+	t.Run("a grant revoked after the catalog was read", func(t *testing.T) { revoked(t, b) })
+	t.Run("Ctrl-C", func(t *testing.T) { interrupted(t, b) })
+	t.Run("cancel from another process", func(t *testing.T) { cancelled(t, b) })
+	t.Run("batch gives the same rows", func(t *testing.T) { sameByBatch(t, b) })
+	t.Run("the client is killed", func(t *testing.T) { clientKilled(t, b) })
+	t.Run("PostgreSQL ends the connections", func(t *testing.T) { backendsKilled(t, b) })
+	t.Run("a run of a dead process is closed", func(t *testing.T) { reconciled(t, b) })
+	t.Run("no password anywhere", func(t *testing.T) { noPassword(t, b) })
+}
+
+// outcome is one request and what must come of it.
+type outcome struct {
+	name  string
+	req   supervisor.Request
+	state sparkwright.RunState
+	code  sparkwright.Code // of the error; "" = none
+	says  string           // somewhere in message, cause or remedy
+	rows  string           // the preview, as JSON
+}
+
+var outcomes = []outcome{
+	{
+		name: "a question", req: supervisor.Request{Question: "how many orders per customer", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunSucceeded,
+		rows:  `[["c0",100],["c1",100],["c2",100],["c3",100],["c4",100],["c5",100],["c6",100],["c7",100],["c8",100],["c9",100]]`,
+	},
+	{
+		name:  "own code",
+		req:   supervisor.Request{Code: "result = spark.sql('SELECT sum(amount) AS s, max(created_at) AS m FROM orders')", Tables: []string{"orders"}, Connection: "t"},
+		state: sparkwright.RunSucceeded, rows: `[[500750.00,"2025-02-11T16:00:00Z"]]`,
+	},
+	{
+		name: "zero rows", req: supervisor.Request{Code: "result = spark.sql('SELECT * FROM orders WHERE id < 0')", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunSucceeded, rows: `[]`,
+	},
+	{
+		name: "an empty table", req: supervisor.Request{Code: "result = spark.sql('SELECT count(*) AS n, max(name) AS m FROM nothing')", Tables: []string{"t.public.nothing"}},
+		state: sparkwright.RunSucceeded, rows: `[[0,null]]`,
+	},
+	{
+		name: "1,600 columns", req: supervisor.Request{Code: "result = spark.sql('SELECT c1, c1600 FROM wide')", Tables: []string{"t.public.wide"}},
+		state: sparkwright.RunSucceeded, rows: `[[1,1600]]`,
+	},
+	{
+		name: "all of 1,600 columns", req: supervisor.Request{Code: "result = spark.table('wide')", Tables: []string{"t.public.wide"}},
+		state: sparkwright.RunSucceeded,
+	},
+	{
+		name:  "names with quotes, dots, capitals and unicode",
+		req:   supervisor.Request{Code: "result = spark.sql('SELECT `Order.Id`, `naïve col` FROM K_ufe__2025_')", Tables: []string{`t.My.Schema.Käufe "2025"`}},
+		state: sparkwright.RunSucceeded, rows: `[[7,"ünïcode"]]`,
+	},
+	{
+		name: "columns that Spark cannot read are left out", req: supervisor.Request{Code: "result = spark.table('odd')", Tables: []string{"t.public.odd"}},
+		state: sparkwright.RunSucceeded, rows: `[[1,"yes"]]`,
+	},
+	{
+		name: "a column that was left out", req: supervisor.Request{Code: "result = spark.sql('SELECT big FROM odd')", Tables: []string{"t.public.odd"}},
+		state: sparkwright.RunFailed, code: sparkwright.CodeJobFailed, says: "left out: numeric(60,10)",
+	},
+	{
+		name: "an unknown column", req: supervisor.Request{Code: "x = 1\nresult = spark.sql('SELECT amonut FROM orders')", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunFailed, code: sparkwright.CodeJobFailed, says: "`amount`",
+	},
+	{
+		name: "a violation", req: supervisor.Request{Code: "import os\nresult = spark.table('orders')", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunFailed, code: sparkwright.CodeJobFailed, says: "line 1",
+	},
+	{
+		name: "a fault while it runs", req: supervisor.Request{Code: "result = spark.sql('SELECT CAST(customer AS INT) AS n FROM orders')", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunFailed, code: sparkwright.CodeJobFailed, says: "CAST_INVALID_INPUT",
+	},
+	{
+		name: "an unknown table", req: supervisor.Request{Code: "result = 1", Tables: []string{"t.public.oders"}},
+		state: sparkwright.RunFailed, code: sparkwright.CodeNotFound, says: "t.public.orders",
+	},
+	{
+		name: "an unknown connection", req: supervisor.Request{Code: "result = 1", Connection: "tt"},
+		state: sparkwright.RunFailed, code: sparkwright.CodeNotFound, says: `"tt"`,
+	},
+	{
+		name: "nothing is said about tables", req: supervisor.Request{Question: "how many"},
+		state: sparkwright.RunFailed, code: sparkwright.CodeInvalid, says: "--connection",
+	},
+	{
+		name: "a table without permission", req: supervisor.Request{Question: "how many", Tables: []string{"narrow.public.secret"}},
+		state: sparkwright.RunFailed, code: sparkwright.CodeUnauthorized, says: "GRANT SELECT",
+	},
+	{
+		name: "a question that the data cannot answer", req: supervisor.Request{Question: "what will the weather be tomorrow", Connection: "narrow"},
+		state: sparkwright.RunDeclined,
+	},
+}
+
+func (tt *outcome) run(t *testing.T, b *bundle) {
+	run, err := b.svc.Ask(t.Context(), tt.req)
+	if run == nil {
+		t.Fatal(err)
+	}
+	if run.State != tt.state || sparkwright.ErrorCode(err) != tt.code {
+		t.Fatalf("state %s, error %v, fault %+v", run.State, err, run.Fault)
+	}
+	if f := run.Fault; tt.says != "" && !strings.Contains(f.Message+f.Because+f.Remedy, tt.says) {
+		t.Errorf("%q is not said in %+v", tt.says, f)
+	}
+	if tt.rows != "" {
+		if got := preview(t, run); got != tt.rows {
+			t.Errorf("rows %s, want %s", got, tt.rows)
+		}
+	}
+	stored, err := b.store.Run(t.Context(), run.ID)
+	if err != nil || stored.State != run.State || stored.FinishedAt == nil || len(stored.Attempts) != len(run.Attempts) {
+		t.Errorf("stored as %+v, error %v", stored, err)
+	}
+}
+
+func preview(t *testing.T, run *sparkwright.Run) string {
+	t.Helper()
+	if run.Result == nil || len(run.Result.Preview) == 0 {
+		return "[]"
+	}
+	text, err := json.Marshal(run.Result.Preview)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestQuestionsThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	svc := supervisor.New(supervisor.Config{QuestionChars: 100})
+	for name, q := range map[string]string{
+		"empty": "", "blank": " \n\t", "huge": strings.Repeat("a", 101), "binary": "how\x00many", "not UTF-8": "caf\xe9",
+	} {
+		run, err := svc.Ask(t.Context(), supervisor.Request{Question: q})
+		if run != nil || sparkwright.ErrorCode(err) != sparkwright.CodeInvalid {
+			t.Errorf("%s: run %v, error %v", name, run, err)
+		}
+	}
+}
+
+func dropped(t *testing.T, b *bundle) {
+	b.exec(t, `CREATE TABLE soon_gone (id int); GRANT SELECT ON soon_gone TO narrow`)
+	b.reader.catalog = nil
+	if _, err := b.reader.Catalog(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(t, `DROP TABLE soon_gone`)
+	run, err := b.svc.Ask(t.Context(), supervisor.Request{Code: "result = spark.table('soon_gone')", Tables: []string{"t.public.soon_gone"}})
+	if err == nil || run.Fault == nil || !strings.Contains(run.Fault.Because, "gone") {
+		t.Errorf("error %v, fault %+v", err, run.Fault)
+	}
+}
+
+func revoked(t *testing.T, b *bundle) {
+	req := supervisor.Request{Code: "result = spark.sql('SELECT count(*) AS n FROM nothing')", Tables: []string{"narrow.public.nothing"}}
+	if run, err := b.svc.Ask(t.Context(), req); err != nil {
+		t.Fatalf("error %v, fault %+v", err, run.Fault)
+	}
+	b.exec(t, `REVOKE SELECT ON nothing FROM narrow`)
+	run, err := b.svc.Ask(t.Context(), req)
+	if err == nil || run.Fault == nil || !strings.Contains(run.Fault.Remedy, "GRANT SELECT") {
+		t.Errorf("error %v, fault %+v", err, run.Fault)
+	}
+}
+
+// slow keeps a PostgreSQL backend busy for a quarter of an hour.
+const slow = "result = spark.sql('SELECT count(s) AS n FROM slow WHERE length(s) < 1')"
+
+// start runs slow and returns when its script is running.
+func start(t *testing.T, b *bundle, ctx context.Context) (runID string, done chan error) { //nolint:revive // t stays first, as in every helper here
+	t.Helper()
+	ids := make(chan string, 1)
+	done = make(chan error, 1)
+	go func() {
+		run, err := b.svc.Ask(ctx, supervisor.Request{
+			Code: slow, Tables: []string{"t.public.slow"},
+			Observe: func(run *sparkwright.Run, e sparkwright.Event) {
+				if e.State == sparkwright.RunRunning && len(ids) == 0 {
+					ids <- run.ID
+				}
+			},
+		})
+		if err == nil {
+			t.Errorf("the run ended by itself: %+v", run)
+		}
+		done <- err
+	}()
+	select {
+	case runID = <-ids:
+	case err := <-done:
+		t.Fatalf("ended before it ran: %v", err)
+	}
+	eventually(t, "a backend is active", func() bool { return b.backends(t, runID) > 0 })
+	return runID, done
+}
+
+func interrupted(t *testing.T, b *bundle) {
+	ctx, cancel := context.WithCancel(t.Context())
+	runID, done := start(t, b, ctx)
+	cancel()
+	ended(t, b, runID, <-done)
+}
+
+func cancelled(t *testing.T, b *bundle) {
+	runID, done := start(t, b, t.Context())
+	if err := b.store.RequestCancel(t.Context(), runID); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, b, runID, <-done)
+}
+
+func ended(t *testing.T, b *bundle, runID string, err error) {
+	t.Helper()
+	if sparkwright.ErrorCode(err) != sparkwright.CodeCancelled {
+		t.Errorf("error %v", err)
+	}
+	run, err := b.store.Run(t.Context(), runID)
+	if err != nil || run.State != sparkwright.RunCancelled || run.Attempts[0].State != sparkwright.AttemptCancelled {
+		t.Errorf("stored as %+v, error %v", run, err)
+	}
+	eventually(t, "no backend of the run is active", func() bool { return b.backends(t, runID) == 0 })
+}
+
+func sameByBatch(t *testing.T, b *bundle) {
+	req := supervisor.Request{
+		Code:   "result = spark.sql('SELECT customer, sum(amount) AS s, max(created_at) AS m FROM orders GROUP BY customer ORDER BY customer')",
+		Tables: []string{"t.public.orders"},
+	}
+	warm, err := b.svc.Ask(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Batch = true
+	cold, err := b.svc.Ask(t.Context(), req)
+	if err != nil {
+		t.Fatalf("error %v, fault %+v", err, cold.Fault)
+	}
+	if a, c := preview(t, warm), preview(t, cold); a != c {
+		t.Errorf("warm %s, batch %s", a, c)
+	}
+}
+
+// clientKilled kills the one client process that runs the script.
+func clientKilled(t *testing.T, b *bundle) {
+	runID, done := start(t, b, t.Context())
+	script := filepath.Join(b.results, runID, "1", "job.py")
+	eventually(t, "the client is found", func() bool {
+		for _, pid := range b.spark.Running() {
+			return syscall.Kill(pid, syscall.SIGKILL) == nil
+		}
+		return false
+	})
+	err := <-done
+	run, _ := b.store.Run(t.Context(), runID)
+	if err == nil || run.State != sparkwright.RunFailed || run.Fault.Kind != sparkwright.FaultLost {
+		t.Errorf("%s: error %v, state %s, fault %+v", script, err, run.State, run.Fault)
+	}
+	eventually(t, "no backend of the run is active", func() bool { return b.backends(t, runID) == 0 })
+}
+
+func backendsKilled(t *testing.T, b *bundle) {
+	runID, done := start(t, b, t.Context())
+	b.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sparkwright/"+runID+"'")
+	err := <-done
+	run, _ := b.store.Run(t.Context(), runID)
+	if err == nil || run.State != sparkwright.RunFailed || run.Fault.Kind != sparkwright.FaultTransient {
+		t.Errorf("error %v, state %s, fault %+v", err, run.State, run.Fault)
+	}
+}
+
+func reconciled(t *testing.T, b *bundle) {
+	host, _ := os.Hostname()
+	run := &sparkwright.Run{ID: "r_orphan", State: sparkwright.RunRunning, Owner: host + "/999999999/1"}
+	if err := b.store.CreateRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	a := &sparkwright.Attempt{ID: "r_orphan-1", RunID: run.ID, Number: 1, State: sparkwright.AttemptRunning}
+	if err := b.store.PutAttempt(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.svc.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.store.Run(t.Context(), run.ID)
+	if err != nil || got.State != sparkwright.RunFailed || got.Fault.Kind != sparkwright.FaultLost || got.Attempts[0].State != sparkwright.AttemptLost {
+		t.Errorf("stored as %+v, error %v", got, err)
+	}
+}
+
+// noPassword looks for the login's password in everything that was kept.
+func noPassword(t *testing.T, b *bundle) {
+	runs, err := b.store.Unfinished(t.Context())
+	if err != nil || len(runs) > 0 {
+		t.Errorf("unfinished: %v, error %v", runs, err)
+	}
+	files := 0
+	for _, dir := range []string{b.results, filepath.Dir(b.runsDB)} {
+		err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			files++
+			text, err := os.ReadFile(path) //nolint:gosec // G304: below the test's own directories
+			if bytes.Contains(text, []byte(canary)) {
+				t.Errorf("the password is in %s", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files < 10 {
+		t.Errorf("only %d files were looked at", files)
+	}
+}
