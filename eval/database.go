@@ -141,7 +141,7 @@ func (s *server) Catalog(ctx context.Context, name string) (*sparkwright.Catalog
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close() //nolint:contextcheck // it has a time limit of its own
+	defer src.Close()
 	cat, err := src.Catalog(ctx, postgres.Filter{})
 	if err != nil {
 		return nil, err

@@ -90,7 +90,7 @@ func expandGold(gold string) []alternative {
 		var keys []string
 		var sizes []int
 		for _, s := range spans {
-			cols := splitTop(q[s[0]+1:s[1]-1])
+			cols := splitTop(q[s[0]+1 : s[1]-1])
 			if k := brace(cols); len(cols) > 0 && !slices.Contains(keys, k) {
 				keys, sizes = append(keys, k), append(sizes, len(cols))
 			}
@@ -134,7 +134,7 @@ func fill(q string, spans [][]int, keys []string, pick [][]int) string {
 	pos := 0
 	var last []string
 	for _, s := range spans {
-		cols := splitTop(q[s[0]+1:s[1]-1])
+		cols := splitTop(q[s[0]+1 : s[1]-1])
 		var use []string
 		if len(cols) > 0 {
 			last = nil

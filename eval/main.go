@@ -48,6 +48,8 @@ type options struct {
 	suite string // directory of the suite
 	json  string // file for the rows of every answer
 	sql   bool   // show the code of every answer
+	// direct hands the planner's SQL to PostgreSQL instead of Spark.
+	direct bool
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -57,6 +59,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	fs.StringVar(&o.suite, "suite", "", "directory with questions.jsonl and databases/*.sql; default: the demo data")
 	fs.StringVar(&o.json, "json", "", "write the rows of every answer to this file, one JSON object a line")
 	fs.BoolVar(&o.sql, "sql", false, "show what was understood and the code, for every answer")
+	fs.BoolVar(&o.direct, "direct", false, "hand the planner's SQL to PostgreSQL instead of Spark: quick, while working on the planner")
 	if err := fs.Parse(args); err != nil {
 		return sparkwright.Errorf(sparkwright.CodeInvalid, "%w", err)
 	}
@@ -87,7 +90,16 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	h := &harness{db: db, gen: planner.New(), runner: direct{db: db}, out: out, verbose: o.sql, catalogs: map[string]*sparkwright.Catalog{}}
+	var runner Runner = direct{db: db}
+	if !o.direct {
+		sp, err := startSpark(ctx, db, filepath.Join(dir, "results"), func(s string) { _, _ = fmt.Fprintln(progress, s) })
+		if err != nil {
+			return err
+		}
+		defer sp.close(context.WithoutCancel(ctx))
+		runner = sp
+	}
+	h := &harness{db: db, gen: planner.New(), runner: runner, out: out, verbose: o.sql, catalogs: map[string]*sparkwright.Catalog{}}
 	list, answers, err := h.all(ctx, questions)
 	if err != nil {
 		return err

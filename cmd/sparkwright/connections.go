@@ -181,5 +181,5 @@ func newConnectionsRemove(app *app) *cobra.Command {
 
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // G115: file descriptors are small
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -84,7 +84,7 @@ func (d *databases) loadDemo(ctx context.Context, srv *pgembed.Server, where str
 		return login{}, err
 	}
 	ownerCred.User = owner.User
-	if err := srv.CreateDatabase(ctx, demoName); err != nil {
+	if err = srv.CreateDatabase(ctx, demoName); err != nil {
 		return login{}, err
 	}
 	owner.Database = demoName
@@ -102,12 +102,12 @@ func (d *databases) loadDemo(ctx context.Context, srv *pgembed.Server, where str
 		return login{}, fmt.Errorf("connect to the demo database: %w", err)
 	}
 	defer pg.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is lost
-	if err := demo.Load(ctx, pg, demo.Options{ReaderPassword: password}, d.say); err != nil {
+	if err = demo.Load(ctx, pg, demo.Options{ReaderPassword: password}, d.say); err != nil {
 		return login{}, err
 	}
 	conn := owner
 	conn.Name, conn.User, conn.Secret, conn.AuthMethod = demoName, demo.Reader, "file:"+passwordFile, sparkwright.AuthUserPassword
-	text, err := json.Marshal(conn)
+	text, err := json.Marshal(conn) //nolint:gosec // G117: Secret is a reference, never a secret
 	if err != nil {
 		return login{}, fmt.Errorf("encode the demo connection: %w", err)
 	}

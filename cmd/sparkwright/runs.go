@@ -166,7 +166,7 @@ func newRunsCancel(app *app) *cobra.Command {
 			if run.State.Final() {
 				return &sparkwright.Error{Code: sparkwright.CodeConflict, Message: fmt.Sprintf("run %s is %s already", run.ID, run.State)}
 			}
-			if err := st.RequestCancel(ctx, run.ID); err != nil {
+			if err = st.RequestCancel(ctx, run.ID); err != nil {
 				return err
 			}
 			tick := time.NewTicker(100 * time.Millisecond)

@@ -99,18 +99,23 @@ func (s *Set) Submit(ctx context.Context, job sparkwright.Job) (sparkwright.Hand
 	s.all[id] = a
 	go func() {
 		defer stop(nil)
-		if s.timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, s.timeout)
-			defer cancel()
-		}
-		fault := s.carryOut(ctx, a)
-		if fault != nil && ctx.Err() != nil {
-			fault = stopped(ctx) // the reason, not its consequence
-		}
-		a.finish(fault)
+		a.finish(s.limited(ctx, a))
 	}()
 	return a.handle, nil
+}
+
+// limited carries out an attempt within the time limit.
+func (s *Set) limited(ctx context.Context, a *Attempt) *sparkwright.Fault {
+	if s.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
+	fault := s.carryOut(ctx, a)
+	if fault != nil && ctx.Err() != nil {
+		return stopped(ctx) // the reason, not its consequence
+	}
+	return fault
 }
 
 // finish decides the outcome and keeps it for later processes.

@@ -91,6 +91,12 @@ func (c *Child) Signal(sig syscall.Signal) error {
 	return nil
 }
 
+// Kill ends the group at once and returns when the process is gone.
+func (c *Child) Kill() {
+	_ = c.Signal(syscall.SIGKILL)
+	<-c.done
+}
+
 // Stop asks the group to end, kills it after grace or when ctx ends, and
 // returns when the process is gone. Safe to call twice.
 func (c *Child) Stop(ctx context.Context, grace time.Duration) {

@@ -23,7 +23,7 @@ const parentRole = "CHILDPROC_TEST_ON_DEATH"
 func TestMain(m *testing.M) {
 	if sig := os.Getenv(parentRole); sig != "" {
 		n, _ := strconv.Atoi(sig)
-		cmd := exec.Command("/bin/sh", "-c", os.Args[1]) //nolint:gosec,noctx // a test's own script
+		cmd := exec.Command("/bin/sh", "-c", os.Args[1])
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		child, err := childproc.Start(cmd, syscall.Signal(n))
 		if err != nil {
@@ -51,7 +51,7 @@ func TestParentKilled(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], test.script) //nolint:gosec // this test binary
+			cmd := exec.CommandContext(t.Context(), os.Args[0], test.script)
 			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", parentRole, test.onDeath))
 			cmd.Stderr = os.Stderr
 			out, err := cmd.StdoutPipe()
@@ -184,7 +184,7 @@ func start(t *testing.T, script string) (*childproc.Child, []int) {
 		t.Fatal(err)
 	}
 	defer r.Close()                                                                         //nolint:errcheck // read only
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/bin/sh", "-c", script) //nolint:gosec // a test's own script
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/bin/sh", "-c", script)
 	cmd.Stdout, cmd.Stderr = w, os.Stderr
 	child, err := childproc.Start(cmd, syscall.SIGKILL)
 	_ = w.Close()

@@ -50,7 +50,7 @@ func TestRenderGolden(t *testing.T) {
 	}
 	path := filepath.Join("testdata", "script.py.golden")
 	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+		if err = os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -148,7 +148,7 @@ func TestInstallErrors(t *testing.T) {
 
 // TestPipWithoutNetwork has the real pip and an index that does not answer.
 // pip reads the process's environment: not parallel.
-func TestPipWithoutNetwork(t *testing.T) { //nolint:tparallel // see above
+func TestPipWithoutNetwork(t *testing.T) {
 	for key, value := range map[string]string{
 		"PIP_INDEX_URL": closedPort(t), "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.DevNull,
 		"PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "0", "PIP_DEFAULT_TIMEOUT": "1", "PIP_TIMEOUT": "1", "PIP_PROXY": "", "NO_PROXY": "127.0.0.1",

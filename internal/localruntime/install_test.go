@@ -215,7 +215,7 @@ func TestFromScratch(t *testing.T) {
 	checkError(t, err, sparkwright.CodeCancelled, "", "run it again")
 	opt.Progress = func(text string) { t.Log(text) }
 	rt := installAtOnce(t, 2, opt)
-	cmd := exec.CommandContext(t.Context(), rt.Python, "-P", "-c", //nolint:gosec // the runtime's own interpreter
+	cmd := exec.CommandContext(t.Context(), rt.Python, "-P", "-c",
 		"import pyspark, sparkwright_client; from pyspark.sql.connect.session import SparkSession; print(pyspark.__version__)")
 	cmd.Env = append(rt.Env(), "PYTHONPATH="+rt.ClientDir)
 	out, err := cmd.CombinedOutput()

@@ -100,7 +100,7 @@ func Install(ctx context.Context, opt Options) (*Runtime, error) {
 		return rt, nil
 	}
 	root := filepath.Dir(rt.Dir)
-	if err := os.MkdirAll(root, 0o755); err != nil {
+	if err = os.MkdirAll(root, 0o750); err != nil {
 		return nil, diskError("create the runtime directory", err)
 	}
 	unlock, err := lock(ctx, filepath.Join(root, "install.lock"), opt)
@@ -109,7 +109,7 @@ func Install(ctx context.Context, opt Options) (*Runtime, error) {
 	}
 	defer unlock()
 	// Under the lock: one who removes the runtime may have held it.
-	if err := os.MkdirAll(rt.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(rt.Dir, 0o750); err != nil {
 		return nil, diskError("create the runtime directory", err)
 	}
 	if !rt.done("python") || !rt.sparkThere() {
@@ -132,7 +132,7 @@ func Install(ctx context.Context, opt Options) (*Runtime, error) {
 				Remedy: "sparkwright runtime remove && sparkwright runtime install",
 			}
 		}
-		if err := os.WriteFile(rt.marker(s.name), []byte(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(rt.marker(s.name), []byte(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o600); err != nil {
 			return nil, diskError("record a finished step", err)
 		}
 	}
@@ -182,7 +182,7 @@ func Remove(ctx context.Context, opt Options) error {
 		return err
 	}
 	root := filepath.Dir(rt.Dir)
-	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
+	if _, err = os.Stat(root); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	unlock, err := lock(ctx, filepath.Join(root, "install.lock"), opt)

@@ -61,7 +61,7 @@ func (rt *Runtime) pip(ctx context.Context, opt Options) error {
 		return fmt.Errorf("read the embedded requirements: %w", err)
 	}
 	reqs := filepath.Join(rt.Dir, "requirements.txt")
-	if err := os.WriteFile(reqs, []byte(text), 0o644); err != nil { //nolint:gosec // G306: holds no secrets
+	if err = os.WriteFile(reqs, []byte(text), 0o644); err != nil { //nolint:gosec // G306: holds no secrets
 		return diskError("write the requirements", err)
 	}
 	// -I: a PYTHONPATH of the user's may hold another pyspark.

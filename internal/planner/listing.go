@@ -15,9 +15,9 @@ func (st *statement) listing() (string, error) {
 		case itemEntity:
 			cols := it.ent.t.label()
 			if it.ent.t != p.root {
-				if path, err := st.em.path(p.root, it.ent.t); err != nil {
-					return "", err
-				} else if path.toMany() {
+				if way, e := st.em.path(p.root, it.ent.t); e != nil {
+					return "", e
+				} else if way.toMany() {
 					return "", refuse(sparkwright.DeclineNotUnderstood, "%s has many %s; say what to show of them.", p.root.view, it.ent.t.view)
 				}
 			}

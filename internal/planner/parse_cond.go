@@ -605,44 +605,6 @@ func (p *parser) attrCond(e *entity) bool {
 	return done(&cond{kind: condCompare, op: op, lits: []literal{l}})
 }
 
-// countCond reads "more than 5 orders", "at least 2 reviews".
-func (p *parser) countCond(e *entity) bool {
-	save := p.i
-	if e == nil && (p.q.head == nil || p.q.head.attr == nil) {
-		return false
-	}
-	op := p.compare()
-	l, ok := p.number()
-	if !ok || l.num != float64(int64(l.num)) || l.num < 0 {
-		p.i = save
-		return false
-	}
-	if op == "" {
-		if p.any("or more") {
-			op = ">="
-		} else if p.any("or fewer", "or less") {
-			op = "<="
-		} else {
-			op = "="
-		}
-	}
-	p.any("distinct", "unique", "different")
-	n := p.np()
-	if n != nil && n.ent == nil && e != nil && numericCandidates(n.attr, "max") {
-		n.attr.near = e
-		p.add(e, &cond{kind: condCompare, op: op, attr: n.attr, lits: []literal{l}, text: p.text(save, p.i)})
-		return true
-	}
-	if n == nil || n.ent == nil || e != nil && n.ent.t == e.t {
-		p.i = save
-		return false
-	}
-	n.ent.parent = e
-	p.add(e, &cond{kind: condCount, op: op, n: int64(l.num), ent: n.ent, text: p.text(save, p.i)})
-	p.q.context = append(p.q.context, n.ent)
-	return true
-}
-
 // bareCompare reads a comparison of a property without an opening word:
 // "orders over $100" is not read, "products priced above" neither: the property
 // must be named.

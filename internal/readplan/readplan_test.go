@@ -45,28 +45,36 @@ func TestPlan(t *testing.T) {
 		{"never analysed", []sparkwright.Table{table(func(t *sparkwright.Table) { t.Columns[0].Stats = nil })}, readplan.Options{Cores: 2}, want{Partitions: 1}},
 		{"a text key", []sparkwright.Table{table(func(t *sparkwright.Table) { t.PrimaryKey = []string{"note"} })}, readplan.Options{Cores: 2}, want{Partitions: 1}},
 		{
-			"an indexed date", []sparkwright.Table{table(func(t *sparkwright.Table) {
+			"an indexed date",
+			[]sparkwright.Table{table(func(t *sparkwright.Table) {
 				t.PrimaryKey, t.Indexes = nil, []sparkwright.Index{{Columns: []string{"day"}}}
 			})},
-			readplan.Options{Cores: 2}, want{8, "day", "2023-01-01", "2025-12-31"},
+			readplan.Options{Cores: 2},
+			want{8, "day", "2023-01-01", "2025-12-31"},
 		},
 		{
-			"an indexed time", []sparkwright.Table{table(func(t *sparkwright.Table) {
+			"an indexed time",
+			[]sparkwright.Table{table(func(t *sparkwright.Table) {
 				t.PrimaryKey, t.Indexes = nil, []sparkwright.Index{{Columns: []string{"at"}}}
 			})},
-			readplan.Options{Cores: 2}, want{8, "at", "2023-01-01 00:00:00", "2025-12-31 23:59:59"},
+			readplan.Options{Cores: 2},
+			want{8, "at", "2023-01-01 00:00:00", "2025-12-31 23:59:59"},
 		},
 		{
-			"several tables of one connection stay whole", []sparkwright.Table{
+			"several tables of one connection stay whole",
+			[]sparkwright.Table{
 				table(nil), table(func(t *sparkwright.Table) { t.Name, t.View = "items", "items" }),
 			},
-			readplan.Options{Cores: 2}, want{Partitions: 1},
+			readplan.Options{Cores: 2},
+			want{Partitions: 1},
 		},
 		{
-			"tables of two connections do not hinder one another", []sparkwright.Table{
+			"tables of two connections do not hinder one another",
+			[]sparkwright.Table{
 				table(nil), table(func(t *sparkwright.Table) { t.Connection, t.View = "other", "other" }),
 			},
-			readplan.Options{Cores: 2}, want{8, "id", "1", "1000"},
+			readplan.Options{Cores: 2},
+			want{8, "id", "1", "1000"},
 		},
 	}
 	for _, tt := range tests {

@@ -70,7 +70,7 @@ func (s *server) execute(w http.ResponseWriter, r *http.Request) {
 			tables = jobscript.Tables(code)
 		}
 		code = analysis
-	} else if err := foreign(code); err != nil {
+	} else if err = foreign(code); err != nil {
 		s.fail(w, err)
 		return
 	}

@@ -31,7 +31,7 @@ func (j *job) attempt(ctx context.Context) error {
 	}
 	j.run.Attempts = append(j.run.Attempts, a)
 	cur := &j.run.Attempts[number-1]
-	if err := j.s.cfg.Store.PutAttempt(ctx, cur); err != nil {
+	if err = j.s.cfg.Store.PutAttempt(ctx, cur); err != nil {
 		return err
 	}
 	handle, err := executor.Submit(ctx, sparkwright.Job{Attempt: *cur, Location: location, Secrets: secrets})
@@ -40,7 +40,7 @@ func (j *job) attempt(ctx context.Context) error {
 		return errors.Join(err, j.closeAttempt(ctx, cur))
 	}
 	cur.Handle, cur.State = &handle, sparkwright.AttemptSubmitted
-	if err := j.s.cfg.Store.PutAttempt(ctx, cur); err != nil {
+	if err = j.s.cfg.Store.PutAttempt(ctx, cur); err != nil {
 		return errors.Join(err, executor.Cancel(context.WithoutCancel(ctx), handle))
 	}
 	outcome, err := j.follow(ctx, executor, handle)

@@ -16,7 +16,7 @@ import (
 )
 
 // TestRuns shares one PostgreSQL and one Spark among all cases.
-func TestRuns(t *testing.T) {
+func TestRuns(t *testing.T) { //nolint:tparallel // the cases share one Spark, in order
 	t.Parallel()
 	b := setup(t)
 	t.Run("outcomes", func(t *testing.T) {
@@ -328,7 +328,7 @@ func noPassword(t *testing.T, b *bundle) {
 				return err
 			}
 			files++
-			text, err := os.ReadFile(path) //nolint:gosec // G304: below the test's own directories
+			text, err := os.ReadFile(path)
 			if bytes.Contains(text, []byte(canary)) {
 				t.Errorf("the password is in %s", path)
 			}

@@ -59,7 +59,7 @@ func (e *Executor) carryOut(ctx context.Context, a *attempts.Attempt) *sparkwrig
 	cmd.Dir = scratch
 	outR, outW, err1 := os.Pipe()
 	errR, errW, err2 := os.Pipe()
-	if err := errors.Join(err1, err2); err != nil {
+	if err = errors.Join(err1, err2); err != nil {
 		return notStarted(err)
 	}
 	defer outR.Close() //nolint:errcheck // read only

@@ -58,7 +58,7 @@ func startClient(cfg Config, token string) (*client, error) {
 			closeAll()
 			return nil, fmt.Errorf("make a pipe: %w", err)
 		}
-		files[i], files[i+1] = r, w
+		files[i], files[i+1] = r, w //nolint:gosec // G602: the array has an even length
 	}
 	stdout, stderr, repliesR, requestsW := files[0], files[2], files[4], files[7]
 	cmd := exec.Command(cfg.Runtime.Python, "-P", "-W", "ignore", "-m", "sparkwright_client") //nolint:gosec,noctx // G204: our own interpreter; ended by its owner
@@ -160,7 +160,7 @@ func (c *client) await(ctx context.Context) error {
 // close ends the process and everything in its group.
 func (c *client) close() {
 	_ = c.out.Close()
-	c.child.Stop(context.Background(), 0)
+	c.child.Kill()
 	_ = c.stdout.Close()
 	_ = c.stderr.Close()
 }

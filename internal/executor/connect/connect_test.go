@@ -28,7 +28,7 @@ func newExecutor(t *testing.T, change func(*connect.Config)) *connect.Executor {
 	return e
 }
 
-func TestConformance(t *testing.T) {
+func TestConformance(t *testing.T) { //nolint:tparallel // the cases share one server, in order
 	t.Parallel()
 	e := newExecutor(t, nil)
 	executortest.Run(t, e, func() sparkwright.Executor { return newExecutor(t, nil) })

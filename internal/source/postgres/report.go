@@ -51,7 +51,7 @@ func Test(ctx context.Context, conn sparkwright.Connection, cred sparkwright.Cre
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close() //nolint:contextcheck // closing has a time limit of its own
+	defer s.Close()
 	r := &Report{Connect: time.Since(begin)}
 	begin = time.Now()
 	if err = s.conn.Ping(ctx); err != nil {
