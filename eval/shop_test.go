@@ -1,16 +1,16 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/testkit"
-
-	"github.com/sparkwright/sparkwright"
 )
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestShopEqualsHandWrittenSQL(t *testing.T) { //nolint:paralleltest // sets 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close(t.Context()) })
+	t.Cleanup(func() { _ = db.Close(context.Background()) })
 	questions, err := prepareDemo(t.Context(), db, &strings.Builder{})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestShopEqualsHandWrittenSQL(t *testing.T) { //nolint:paralleltest // sets 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { sp.close(t.Context()) })
+	t.Cleanup(func() { sp.close(context.Background()) })
 	var out strings.Builder
 	h := &harness{db: db, gen: planner.New(), runner: sp, out: &out, catalogs: map[string]*sparkwright.Catalog{}}
 	list, _, err := h.all(t.Context(), questions)

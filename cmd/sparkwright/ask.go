@@ -351,9 +351,6 @@ func (a *app) showDeclined(run *sparkwright.Run) error {
 	if len(d.Could) > 0 {
 		a.out.field("I could", `"`+strings.Join(d.Could, `" · "`)+`"`)
 	}
-	if run.Generator == "planner" {
-		a.out.field("a model", "set OPENAI_BASE_URL, OPENAI_MODEL and OPENAI_API_KEY to have a model write the analysis")
-	}
 	a.out.field("run", run.ID)
 	return reported(sparkwright.CodeDeclined, d.Message)
 }

@@ -29,11 +29,11 @@ const demoName = "shop"
 // demoQuestions are of different kinds: join and group, top N, time series,
 // share, and one that the data cannot answer.
 var demoQuestions = []string{
-	"total revenue by country in 2025",
-	"top 5 customers by number of orders",
-	"number of orders per month in 2025",
-	"average order item quantity by product category",
-	"what will the weather be tomorrow",
+	"What is the total amount of payments for each segment?",
+	"What are the top 5 countries by number of customers?",
+	"How many orders were there per month in 2025?",
+	"What is the share of total orders by channel?",
+	"Which employee has the highest salary?",
 }
 
 func demoDir(home string) string { return filepath.Join(home, "demo") }
