@@ -92,9 +92,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	var runner Runner = direct{db: db}
 	if !o.direct {
-		sp, err := startSpark(ctx, db, filepath.Join(dir, "results"), func(s string) { _, _ = fmt.Fprintln(progress, s) })
-		if err != nil {
-			return err
+		sp, e := startSpark(ctx, db, filepath.Join(dir, "results"), func(s string) { _, _ = fmt.Fprintln(progress, s) })
+		if e != nil {
+			return e
 		}
 		defer sp.close(context.WithoutCancel(ctx))
 		runner = sp

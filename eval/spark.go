@@ -119,8 +119,8 @@ func rowsOf(ctx context.Context, spec jobscript.Spec) (columns []string, rows []
 		for i, c := range cells {
 			dec := json.NewDecoder(bytes.NewReader(c))
 			dec.UseNumber()
-			if err := dec.Decode(&row[i]); err != nil {
-				return fmt.Errorf("decode a cell: %w", err)
+			if e := dec.Decode(&row[i]); e != nil {
+				return fmt.Errorf("decode a cell: %w", e)
 			}
 		}
 		rows = append(rows, row)

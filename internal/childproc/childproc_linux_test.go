@@ -183,7 +183,7 @@ func start(t *testing.T, script string) (*childproc.Child, []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()                                                                         //nolint:errcheck // read only
+	defer r.Close() //nolint:errcheck // read only
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "/bin/sh", "-c", script)
 	cmd.Stdout, cmd.Stderr = w, os.Stderr
 	child, err := childproc.Start(cmd, syscall.SIGKILL)

@@ -115,7 +115,7 @@ func findPython(ctx context.Context, opt Options) (string, error) {
 				continue
 			}
 		}
-		out, err := exec.CommandContext(ctx, path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output()
+		out, err := exec.CommandContext(ctx, path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output() //nolint:gosec // G204: the interpreter is the operator's choice
 		if ctx.Err() != nil {
 			return "", cancelled(ctx)
 		}

@@ -84,13 +84,11 @@ func (b *body) defaulted(name, otherwise string) string {
 	return b.string(name, raw)
 }
 
-// optional reads a string that may be absent or null.
-func (b *body) optional(name string) string {
-	raw, there := b.fields[name]
-	if !there || string(raw) == "null" {
-		return ""
+// optional checks a string that may be absent or null.
+func (b *body) optional(name string) {
+	if raw, there := b.fields[name]; there && string(raw) != "null" {
+		_ = b.string(name, raw)
 	}
-	return b.string(name, raw)
 }
 
 func (b *body) string(name string, raw json.RawMessage) string {

@@ -30,7 +30,7 @@ func TestMalformedRequests(t *testing.T) {
 		t.Run(test.Name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			resp, reply := b.call(t, http.MethodPost, "/spark/generate", test.Body, nil)
+			resp, reply := b.call(t, http.MethodPost, "/spark/generate", test.Body, nil) //nolint:bodyclose // call has read and closed it
 			if resp.StatusCode != test.Status {
 				t.Fatalf("HTTP %d, want %d: %s", resp.StatusCode, test.Status, reply)
 			}
@@ -50,7 +50,7 @@ func TestMalformedRequests(t *testing.T) {
 func TestMalformedExecute(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	resp, reply := b.call(t, http.MethodPost, "/spark/execute", `{"spark_code":["x"],"execution_platform":null}`, nil)
+	resp, reply := b.call(t, http.MethodPost, "/spark/execute", `{"spark_code":["x"],"execution_platform":null}`, nil) //nolint:bodyclose // call has read and closed it
 	if resp.StatusCode != http.StatusUnprocessableEntity {
 		t.Fatalf("HTTP %d", resp.StatusCode)
 	}
@@ -101,7 +101,7 @@ func TestRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			resp, reply := b.call(t, test.method, test.path, test.body, test.edit)
+			resp, reply := b.call(t, test.method, test.path, test.body, test.edit) //nolint:bodyclose // call has read and closed it
 			if resp.StatusCode != test.status {
 				t.Fatalf("HTTP %d, want %d: %s", resp.StatusCode, test.status, reply)
 			}
@@ -137,7 +137,7 @@ func TestHealth(t *testing.T) {
 			b := setup(t)
 			b.healthy = test.healthy
 			before := time.Now().Add(-time.Second)
-			resp, reply := b.call(t, http.MethodGet, "/health", "", nil)
+			resp, reply := b.call(t, http.MethodGet, "/health", "", nil) //nolint:bodyclose // call has read and closed it
 			if resp.StatusCode != test.code {
 				t.Errorf("HTTP %d", resp.StatusCode)
 			}

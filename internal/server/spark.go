@@ -21,8 +21,8 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request) {
 	session := sessionID(b.text("session_id"), "spark-session-")
 	// In the order of the reference: problems are reported in it.
 	_ = b.defaulted("framework", "spark")
-	_ = b.optional("s3_input_path")
-	_ = b.optional("s3_output_path")
+	b.optional("s3_input_path")
+	b.optional("s3_output_path")
 	glue := b.records("selected_tables", "database", "table")
 	selected := b.objects("selected_postgres_tables")
 	platform := wanted(b.defaulted("execution_platform", "lambda"), b.defaulted("execution_engine", "auto"))
@@ -53,7 +53,7 @@ func (s *server) execute(w http.ResponseWriter, r *http.Request) {
 	}
 	code := b.text("spark_code")
 	session := sessionID(b.text("session_id"), "spark-exec-")
-	_ = b.optional("s3_output_path")
+	b.optional("s3_output_path")
 	platform := wanted(b.defaulted("execution_platform", "lambda"), b.defaulted("execution_engine", "auto"))
 	selected := b.objects("selected_postgres_tables")
 	if len(b.problems) > 0 {
