@@ -49,11 +49,11 @@ test-python: $(VENV)/.done
 
 bench: build ## measure: both arms in one run, median of several
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	$(GO) run ./bench
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench
 
 eval: build ## score the generator; SUITE=DIR for another suite than the project's own
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	$(GO) run ./eval $(if $(SUITE),-suite $(SUITE))
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./eval $(if $(SUITE),-suite $(SUITE))
 
 cross: ## build for every supported system
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
