@@ -22,23 +22,39 @@ const (
 	KindForeign          TableKind = "foreign_table"
 )
 
-// Table is one relation of a Connection.
+// SourceKind says what system a Table is in.
+type SourceKind string
+
+// The sources. "" is SourcePostgres.
+const (
+	SourcePostgres SourceKind = "postgres"
+	SourceGlue     SourceKind = "glue"
+	SourceFiles    SourceKind = "files" // an upload, local files, or an S3 prefix
+)
+
+// Table is one relation of a Connection, a Glue table, or a set of files.
 type Table struct {
-	Connection  string       `json:"connection"`
-	Database    string       `json:"database"`
-	Schema      string       `json:"schema"`
-	Name        string       `json:"name"`
-	View        string       `json:"view,omitempty"` // name of the run's temp view over it; set when a run selects the table
-	Kind        TableKind    `json:"kind"`
-	Comment     string       `json:"comment,omitempty"`
-	Columns     []Column     `json:"columns"`
-	PrimaryKey  []string     `json:"primary_key,omitempty"`
-	Uniques     [][]string   `json:"uniques,omitempty"` // unique keys besides the primary key
-	Indexes     []Index      `json:"indexes,omitempty"`
-	ForeignKeys []ForeignKey `json:"foreign_keys,omitempty"`
-	RowEstimate int64        `json:"row_estimate"` // planner's estimate; -1 when never analysed; sum over partitions for a parent
-	Bytes       int64        `json:"bytes"`        // heap bytes on disk; sum over partitions for a parent; 0 for views
-	Readable    bool         `json:"readable"`     // the login may SELECT from it
+	Source      SourceKind        `json:"source,omitempty"`
+	Location    string            `json:"location,omitempty"` // file path or URL, for Glue and files
+	Format      string            `json:"format,omitempty"`   // csv, json, parquet, orc; for Glue and files
+	Options     map[string]string `json:"options,omitempty"`  // Spark reader options: header, sep …
+	Connection  string            `json:"connection"`
+	Database    string            `json:"database"`
+	Schema      string            `json:"schema"`
+	Name        string            `json:"name"`
+	View        string            `json:"view,omitempty"` // name of the run's temp view over it; set when a run selects the table
+	Kind        TableKind         `json:"kind"`
+	Comment     string            `json:"comment,omitempty"`
+	Columns     []Column          `json:"columns"`
+	PrimaryKey  []string          `json:"primary_key,omitempty"`
+	Uniques     [][]string        `json:"uniques,omitempty"` // unique keys besides the primary key
+	Indexes     []Index           `json:"indexes,omitempty"`
+	ForeignKeys []ForeignKey      `json:"foreign_keys,omitempty"`
+	RowEstimate int64             `json:"row_estimate"` // planner's estimate; -1 when never analysed; sum over partitions for a parent
+	Bytes       int64             `json:"bytes"`        // heap bytes on disk; sum over partitions for a parent; 0 for views
+	// LargestPartition is the heap bytes of a parent's largest partition.
+	LargestPartition int64 `json:"largest_partition,omitempty"`
+	Readable         bool  `json:"readable"` // the login may SELECT from it
 }
 
 // Column is one column of a Table.
@@ -50,6 +66,9 @@ type Column struct {
 	Comment  string       `json:"comment,omitempty"`
 	Enum     []string     `json:"enum,omitempty"` // labels, in order, when the type is an enum
 	Stats    *ColumnStats `json:"stats,omitempty"`
+	// Collation is the name of the collation when it orders text in another way
+	// than by its bytes, as Spark does; "" = by bytes, or not text.
+	Collation string `json:"collation,omitempty"`
 }
 
 // ColumnStats is what pg_stats knows of a column; nil when never analysed.
@@ -160,6 +179,8 @@ func (c Credentials) GoString() string { return c.String() }
 
 // Snapshot identifies the one state of a database that a run has read.
 type Snapshot struct {
+	Connection string `json:"connection,omitempty"`
+
 	ID   string    `json:"id,omitempty"`
 	LSN  string    `json:"lsn,omitempty"`
 	Time time.Time `json:"time"`

@@ -16,7 +16,9 @@ const (
 	CodeConflict     Code = "conflict"     // the thing is in another state than needed
 	CodeUnauthorized Code = "unauthorized" // credentials missing, wrong, or not allowed
 	CodeUnavailable  Code = "unavailable"  // a service that is needed does not answer
+	CodeBusy         Code = "busy"         // too much is under way; later it may work
 	CodeResource     Code = "resource"     // disk, memory or a limit is exhausted
+	CodeLimited      Code = "limited"      // larger than a limit allows; with less it works
 	CodeMissing      Code = "missing"      // a program needed on this machine is not there
 	CodeCancelled    Code = "cancelled"    // the user cancelled
 	CodeTimeout      Code = "timeout"      // a time limit passed
@@ -24,6 +26,17 @@ const (
 	CodeDeclined     Code = "declined"     // the question was declined
 	CodeInternal     Code = "internal"     // anything else; a defect of ours
 )
+
+// Known reports whether c is one of the codes.
+func (c Code) Known() bool {
+	switch c {
+	case CodeInvalid, CodeNotFound, CodeConflict, CodeUnauthorized, CodeUnavailable, CodeBusy, CodeResource, CodeLimited, CodeMissing,
+		CodeCancelled, CodeTimeout, CodeJobFailed, CodeDeclined, CodeInternal:
+		return true
+	default:
+		return false
+	}
+}
 
 // Error is what every package returns to a caller that must tell a person
 // what happened, why, and what to do next.

@@ -1,6 +1,9 @@
 package sparkwright
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Generator turns a question into an analysis. Implementations are safe for
 // concurrent use. A question that is not answered is a *Declined in the
@@ -17,7 +20,16 @@ type GenerateRequest struct {
 	Question     string
 	Instructions string // glossary entries of the user: how terms are to be read; may be empty
 	Catalog      *Catalog
-	Repair       *Repair // set when an earlier analysis failed
+	Repair       *Repair   // set when an earlier analysis failed
+	Previous     *Previous // set when the question may follow up earlier ones
+}
+
+// Previous is what a follow-up refers to: "per month instead", "only the ones
+// from Germany".
+type Previous struct {
+	Questions  []string // of the conversation, oldest first; the last one was answered by Code
+	Code       string
+	Understood string // restatement of the last one
 }
 
 // Repair is an analysis that failed and why.
@@ -30,6 +42,16 @@ type Repair struct {
 type GenerateReply struct {
 	Analysis *Analysis
 	Declined *Declined
+	Usage    Usage // what the answer cost; zero without a model
+}
+
+// VersionedGenerator is a Generator whose answers may be kept and given again
+// for the same request, as long as its version is the same.
+type VersionedGenerator interface {
+	Generator
+	// Version changes with everything beside the request that an answer
+	// depends on: prompts, model, settings.
+	Version() string
 }
 
 // Model is a text model. Implementations are safe for concurrent use, and
@@ -62,7 +84,8 @@ type ModelReply struct {
 // concurrent use; one conformance suite holds for all.
 type Executor interface {
 	// Submit starts the attempt and returns as soon as it is accepted. It is
-	// idempotent on the attempt's ID.
+	// idempotent on the attempt's ID. Its row is stored before, its handle right
+	// after it. An error means that nothing was accepted.
 	Submit(ctx context.Context, job Job) (Handle, error)
 	// Poll tells the attempt's state, without waiting. AttemptLost when nothing
 	// is known of the handle. Output and progress since the last call go to sink.
@@ -74,12 +97,59 @@ type Executor interface {
 	Cancel(ctx context.Context, h Handle) error
 }
 
+// DurableExecutor is an Executor whose attempts outlive this process and can
+// be followed by any other through their Handle. The others lose their
+// attempts with the process; those are made once more.
+type DurableExecutor interface {
+	Executor
+	// PollEvery is how long to leave between two polls. Wait is not called.
+	// Poll returns CodeUnavailable when it should be asked again.
+	PollEvery() time.Duration
+}
+
 // Job is what an Executor needs to carry out an Attempt.
 type Job struct {
-	Attempt  Attempt
+	Attempt Attempt
+	// Again says that the same attempt may have been accepted before, by a
+	// process that died before it could store the handle (DurableExecutor
+	// only). Submit then finds that one, by its idempotency token or by name
+	// (Attempt.ID; not older than Attempt.StartedAt), and submits only when there
+	// is none. The request is the same one, byte for byte, but for Secrets.
+	Again    bool
 	Location string            // directory or URL where the job writes its result
 	Secrets  map[string]string // environment variables for the script; never stored
+
+	Placement Placement // where it goes
+	Access    Access    // what it reads there; for places that grant it job by job
 }
+
+// Access is what a job in AWS reads, and no more.
+type Access struct {
+	Secrets  []string    // ARNs
+	Logins   []RDSLogin  // by IAM
+	Glue     []GlueTable // of the Glue catalog
+	Prefixes []string    // s3:// URLs
+}
+
+// RDSLogin is a database user that logs in with an RDS IAM token.
+type RDSLogin struct{ Region, User string }
+
+// GlueTable names a table of the Glue catalog.
+type GlueTable struct{ Database, Table string }
+
+// LaterError is an error that says that nothing has failed: the same call is to be
+// made again. The run waits meanwhile, and Why tells a person for what.
+type LaterError struct {
+	Why   string
+	After time.Duration // when to call again; 0 = soon
+	Err   error
+}
+
+// Error implements error.
+func (l *LaterError) Error() string { return l.Why }
+
+// Unwrap returns the wrapped error.
+func (l *LaterError) Unwrap() error { return l.Err }
 
 // Sink takes what a running job tells. Methods are called from one goroutine.
 type Sink interface {
@@ -91,4 +161,33 @@ type Sink interface {
 type Outcome struct {
 	State AttemptState
 	Fault *Fault // set when State is failed, lost or cancelled
+}
+
+// Ways are how jobs on this machine reach databases. Implementations are safe
+// for concurrent use.
+type Ways interface {
+	// Begin opens the run's way to the database of a connection, or returns the
+	// one that is open. Errors are *Error.
+	Begin(ctx context.Context, runID, connection string) (Way, error)
+	// Query carries out one reading query on the run's snapshot, within a time
+	// limit at the server. Cells are text as PostgreSQL writes it; nil is NULL.
+	Query(ctx context.Context, runID, connection, sql string, limit time.Duration) ([][]*string, error)
+	// Cancel stops at once what the run does in its databases and refuses the
+	// rest. Safe for any run.
+	Cancel(runID string)
+	// End closes the run's ways, leaves nothing of it in any database, and
+	// returns what PostgreSQL ran for it. Safe for a run without ways.
+	End(ctx context.Context, runID string) ([]Statement, error)
+}
+
+// Way is one run's way to one database.
+type Way struct {
+	JDBCURL  string
+	Login    Credentials // worth nothing elsewhere and afterwards
+	Snapshot Snapshot
+	// Connections is how many the run may have at once; Pages says that ranges
+	// of pages can be read in parallel: PostgreSQL 14 and one snapshot.
+	Connections int
+	Pages       bool
+	Notes       []string // what is to be known of the server, in sentences
 }

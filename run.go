@@ -41,22 +41,34 @@ func (s RunState) Final() bool {
 // Run is the durable request: one question or one piece of analysis code,
 // with everything that came of it.
 type Run struct {
-	ID         string     `json:"id"`
-	Question   Question   `json:"question"`
-	State      RunState   `json:"state"`
-	Understood string     `json:"understood,omitempty"` // restatement of the question, one sentence
-	Generator  string     `json:"generator,omitempty"`  // "planner", "model openai:NAME", "user"
-	Placement  Placement  `json:"placement"`
-	Views      []TableUse `json:"views,omitempty"`
-	Analysis   string     `json:"analysis,omitempty"`
-	Declined   *Declined  `json:"declined,omitempty"`
-	Fault      *Fault     `json:"fault,omitempty"`
-	Result     *Manifest  `json:"result,omitempty"`
-	Attempts   []Attempt  `json:"attempts,omitempty"`
-	Timings    []Timing   `json:"timings,omitempty"`
-	Owner      string     `json:"-"` // host, pid and start time of the process that carries it out
-	CreatedAt  time.Time  `json:"created_at"`
-	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	ID         string   `json:"id"`
+	Session    string   `json:"session,omitempty"` // conversation it belongs to
+	User       string   `json:"user,omitempty"`    // who asked; "" = the local user
+	Parent     string   `json:"parent,omitempty"`  // run that it follows up or runs again
+	Question   Question `json:"question"`
+	State      RunState `json:"state"`
+	Pinned     bool     `json:"pinned,omitempty"`     // kept by retention
+	Understood string   `json:"understood,omitempty"` // restatement of the question, one sentence
+	// Assumptions say how terms were read, which columns, filters, date range
+	// and joins were taken; Findings what the lint warns of.
+	Assumptions []string    `json:"assumptions,omitempty"`
+	Findings    []Finding   `json:"findings,omitempty"`
+	Generator   string      `json:"generator,omitempty"` // "planner", "model openai:NAME", "user"
+	Placement   Placement   `json:"placement"`
+	Views       []TableUse  `json:"views,omitempty"`
+	Analysis    string      `json:"analysis,omitempty"`
+	Declined    *Declined   `json:"declined,omitempty"`
+	Fault       *Fault      `json:"fault,omitempty"`
+	Result      *Manifest   `json:"result,omitempty"`
+	Attempts    []Attempt   `json:"attempts,omitempty"`
+	Timings     []Timing    `json:"timings,omitempty"`
+	Usage       Usage       `json:"usage"`
+	Repairs     int         `json:"repairs,omitempty"` // revisions that replaced a faulty analysis
+	Receipt     *Receipt    `json:"receipt,omitempty"`
+	Crosscheck  *Crosscheck `json:"crosscheck,omitempty"`
+	Owner       string      `json:"-"` // host, pid and start time of the process that carries it out
+	CreatedAt   time.Time   `json:"created_at"`
+	FinishedAt  *time.Time  `json:"finished_at,omitempty"`
 }
 
 // TableUse names a table of a run, the temp view over it and its size.
@@ -76,8 +88,13 @@ type Timing struct {
 
 // Placement is where an attempt runs, and why there.
 type Placement struct {
-	Executor string `json:"executor"` // "connect", "batch"
+	Executor string `json:"executor"` // "connect", "batch", "emrserverless", "lambda", "postgres"
 	Reason   string `json:"reason"`
+	// Application is the EMR Serverless application, or the Lambda function.
+	Application string `json:"application,omitempty"`
+	Driver      string `json:"driver,omitempty"`      // S3 URL of the JDBC driver that the job is given
+	Bytes       int64  `json:"bytes,omitempty"`       // estimate of what is read
+	OutputPath  string `json:"output_path,omitempty"` // where results go, when the request or the place says
 }
 
 // DeclineReason says why a question got no answer.
@@ -109,6 +126,17 @@ type Analysis struct {
 	Views       []string `json:"views,omitempty"`       // the views that the code reads
 	Generator   string   `json:"generator"`
 	Tokens      int      `json:"tokens"` // 0 for the planner
+}
+
+// Revision is one version of a run's analysis. All are kept.
+type Revision struct {
+	RunID     string    `json:"run_id"`
+	Number    int       `json:"number"` // from 1
+	Code      string    `json:"code"`
+	Generator string    `json:"generator"`
+	Why       string    `json:"why,omitempty"`   // why it took the place of the one before
+	Fault     *Fault    `json:"fault,omitempty"` // what was wrong with it, when something was
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // AttemptState is the state of an Attempt.
@@ -180,6 +208,15 @@ type Fault struct {
 	Because  string    `json:"because,omitempty"`
 	Remedy   string    `json:"remedy,omitempty"`
 	Log      string    `json:"log,omitempty"` // last lines of what the job printed
+	// Diagnosis is the known way of failing that Because and Remedy are from.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+}
+
+// Diagnosis says which known failure a Fault is, and what shows it.
+type Diagnosis struct {
+	Class    string   `json:"class"`           // group.name, see docs/troubleshooting.md
+	Evidence []string `json:"evidence"`        // lines of the logs
+	Check    string   `json:"check,omitempty"` // the doctor's item that finds it before a run
 }
 
 // Violation is a finding of the policy on an analysis.
@@ -200,10 +237,11 @@ type Manifest struct {
 	RowCount  int64            `json:"row_count"`
 	Parts     []Part           `json:"parts"`
 	Preview   [][]PreviewValue `json:"preview"`
-	Truncated bool             `json:"truncated"` // Preview holds fewer rows than RowCount
-	Snapshot  *Snapshot        `json:"snapshot,omitempty"`
-	Spark     string           `json:"spark"`    // version that ran the job
-	Location  string           `json:"location"` // directory that holds the parts
+	Truncated bool             `json:"truncated"`           // Preview holds fewer rows than RowCount
+	Snapshot  *Snapshot        `json:"snapshot,omitempty"`  // of the one database that was read; of several see Snapshots
+	Snapshots []Snapshot       `json:"snapshots,omitempty"` // one of each database, when several were read
+	Spark     string           `json:"spark"`               // version that ran the job
+	Location  string           `json:"location"`            // directory that holds the parts
 }
 
 // PreviewValue is one cell as the job wrote it: JSON null, bool, string,
@@ -222,6 +260,7 @@ type Part struct {
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	ETag   string `json:"etag,omitempty"` // of the object, for results in S3
 }
 
 // EventType names what an Event tells.
