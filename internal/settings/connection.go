@@ -168,18 +168,18 @@ func connectionKey(i int) string { return fmt.Sprintf("%s[%d]", keyConnections, 
 // connectionFields lists the keys of an entry.
 func connectionFields(c *Connection) []field {
 	return []field{
-		{key: "name", ptr: &c.Name, check: checkName},
-		{key: "description", ptr: &c.Description, check: checkText},
-		{key: "enabled", ptr: &c.Enabled},
-		{key: "auth_method", ptr: (*string)(&c.AuthMethod), check: checkAuthMethod},
-		{key: "host", ptr: &c.Host, check: checkHost},
-		{key: "port", ptr: &c.Port, check: between(1, 65535)},
-		{key: "database", ptr: &c.Database, check: checkIdentifier},
-		{key: "secret_arn", ptr: &c.SecretARN, check: checkText},
-		{key: "user", ptr: &c.User, check: checkIdentifier},
-		{key: "secret", ptr: &c.Secret, check: checkReference},
-		{key: "tls", ptr: (*string)(&c.TLS), check: checkTLS},
-		{key: "root_cert", ptr: &c.RootCert, check: checkDir},
+		{key: "name", ptr: &c.Name, check: checkName, about: "Name, as questions and tables use it."},
+		{key: "description", ptr: &c.Description, check: checkText, about: "For people; `host:port/database` unless given."},
+		{key: "enabled", ptr: &c.Enabled, about: "Shown in lists. Others can still be used by name."},
+		{key: "auth_method", ptr: (*string)(&c.AuthMethod), check: checkAuthMethod, about: "`secrets_manager`, `iam` (RDS IAM tokens) or `user_password`."},
+		{key: "host", ptr: &c.Host, check: checkHost, about: "Host name or address. Empty: the secret has it."},
+		{key: "port", ptr: &c.Port, check: between(1, 65535), about: "Port."},
+		{key: "database", ptr: &c.Database, check: checkIdentifier, about: "Database."},
+		{key: "secret_arn", ptr: &c.SecretARN, check: checkText, about: "ARN of the secret in AWS Secrets Manager: JSON with username and password, and perhaps host, port and database (or dbname)."},
+		{key: "user", ptr: &c.User, check: checkIdentifier, about: "User. Empty: the secret has it. Needed for `iam`."},
+		{key: "secret", ptr: &c.Secret, check: checkReference, about: "Reference to the password, where there is no `secret_arn`."},
+		{key: "tls", ptr: (*string)(&c.TLS), check: checkTLS, about: "`disable`, `require`, `verify-ca` or `verify-full`. Empty: `verify-full`, on loopback `disable`."},
+		{key: "root_cert", ptr: &c.RootCert, check: checkDir, about: "PEM file of the authorities to trust. Empty: those of the system."},
 	}
 }
 
@@ -199,6 +199,11 @@ func (c *Connection) validate(key string) error {
 	return nil
 }
 
+// defaultConnection is an entry without any key.
+func defaultConnection() Connection {
+	return Connection{Enabled: true, AuthMethod: sparkwright.AuthSecretsManager, Port: 5432, Database: "postgres"}
+}
+
 // mergeConnections reads the list of the file.
 func (s *Settings) mergeConnections(value any) error {
 	list, ok := value.([]any)
@@ -211,7 +216,8 @@ func (s *Settings) mergeConnections(value any) error {
 		if !ok {
 			return invalid(key, "must be an object, not "+typeName(item))
 		}
-		c := Connection{Enabled: true, AuthMethod: sparkwright.AuthSecretsManager, Port: 5432, Database: "postgres", doc: doc}
+		c := defaultConnection()
+		c.doc = doc
 		known := map[string]bool{}
 		for _, f := range connectionFields(&c) {
 			known[f.key] = true

@@ -32,13 +32,23 @@ const maxFile = 8 << 20
 func Load(home string) (*Settings, error) { return LoadEnv(home, os.Getenv) }
 
 // LoadEnv is Load with another environment. A variable that is empty counts as
-// not set.
+// not set. EMR_EXECUTION_ROLE_ARN stands in for spark.execution_role_arn where
+// that is set nowhere.
 func LoadEnv(home string, getenv func(string) string) (*Settings, error) {
 	s, err := loadFile(home)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.applyEnv(getenv)
+	if err = s.applyEnv(getenv); err != nil {
+		return s, err
+	}
+	if s.Spark.ExecutionRoleARN == "" {
+		s.Spark.ExecutionRoleARN = getenv(envRole)
+		if must := checkRole(s.Spark.ExecutionRoleARN); must != "" {
+			return s, badVariable(envRole, keyRole, must)
+		}
+	}
+	return s, nil
 }
 
 // Update changes the file: it reads it, has change applied to what it says
@@ -296,15 +306,19 @@ func (s *Settings) applyEnv(getenv func(string) string) error {
 			}
 		}
 		if must != "" {
-			return &sparkwright.Error{
-				Code:    sparkwright.CodeInvalid,
-				Message: "the environment variable " + f.variable() + " (" + f.key + ") " + must,
-				Remedy:  "correct or unset " + f.variable(),
-			}
+			return badVariable(f.variable(), f.key, must)
 		}
 		f.set(value)
 	}
 	return nil
+}
+
+func badVariable(name, key, must string) error {
+	return &sparkwright.Error{
+		Code:    sparkwright.CodeInvalid,
+		Message: "the environment variable " + name + " (" + key + ") " + must,
+		Remedy:  "correct or unset " + name,
+	}
 }
 
 // document is the file's new content: unknown keys as they were, known ones

@@ -17,6 +17,7 @@ type field struct {
 	env   string // "" = SPARKWRIGHT_GROUP_NAME
 	ptr   any    // *string, *int or *bool into one Settings
 	check func(value any) string
+	about string // for people: what it is, with its unit
 }
 
 // fields lists every key with a single value. The check tells what a value
@@ -24,47 +25,82 @@ type field struct {
 func fields(s *Settings) []field {
 	sp, pg, gl := &s.Spark, &s.Postgres, &s.Global
 	return []field{
-		{key: "spark.master", ptr: &sp.Master, check: checkMaster},
-		{key: "spark.remote", ptr: &sp.Remote, check: checkRemote},
-		{key: "spark.driver_memory", ptr: &sp.DriverMemory, check: checkMemory},
-		{key: "spark.attempt_timeout_seconds", ptr: &sp.AttemptTimeoutSeconds, check: between(1, 7*24*3600)},
-		{key: "spark.client_memory_mb", ptr: &sp.ClientMemoryMB, check: between(256, 1<<20)},
-		{key: "spark.pool_size", ptr: &sp.PoolSize, check: between(0, 64)},
-		{key: "spark.result_preview_rows", ptr: &sp.ResultPreviewRows, check: between(0, 10000)},
-		{key: "spark.s3_bucket", ptr: &sp.S3Bucket, check: checkText},
-		{key: "spark.lambda_function", ptr: &sp.LambdaFunction, check: checkText},
-		{key: "spark.emr_application_id", ptr: &sp.EMRApplicationID, check: checkText},
-		{key: "spark.emr_postgres_application_id", ptr: &sp.EMRPostgresApplicationID, check: checkText},
-		{key: "spark.max_retries", ptr: &sp.MaxRetries, check: between(0, 10)},
-		{key: "spark.file_size_threshold_mb", ptr: &sp.FileSizeThresholdMB, check: between(0, 1<<30)},
-		{key: "spark.presigned_url_expiry_hours", ptr: &sp.PresignedURLExpiryHours, check: between(1, 168)},
-		{key: "spark.lambda_timeout_seconds", ptr: &sp.LambdaTimeoutSeconds, check: between(1, 900)},
-		{key: "spark.emr_timeout_minutes", ptr: &sp.EMRTimeoutMinutes, check: between(1, 7*24*60)},
-		{key: "spark.supervisor_arn", ptr: &sp.SupervisorARN, check: checkText},
+		{key: "spark.master", ptr: &sp.Master, check: checkMaster, about: "Where the managed Spark Connect server runs its work: `local[*]`, `spark://HOST:PORT`, `k8s://URL` or `yarn`."},
+		{key: "spark.remote", ptr: &sp.Remote, check: checkRemote, about: "Address of a Spark Connect server that is already there, `sc://HOST:PORT`. Empty: one is started. An address with a token goes into the environment variable only."},
+		{key: "spark.driver_memory", ptr: &sp.DriverMemory, check: checkMemory, about: "Memory of the local Spark server."},
+		{key: "spark.attempt_timeout_seconds", ptr: &sp.AttemptTimeoutSeconds, check: between(1, 7*24*3600), about: "Time limit of one attempt on local Spark, in seconds."},
+		{key: "spark.client_memory_mb", ptr: &sp.ClientMemoryMB, check: between(256, 1<<20), about: "Memory limit of one Python client process, in MB."},
+		{key: "spark.keep_warm_seconds", ptr: &sp.KeepWarmSeconds, check: between(0, 24*3600), about: "How long the Spark server of ask and run waits for the next command before it ends; 0 = it ends with each command."},
+		{key: "spark.pool_size", ptr: &sp.PoolSize, check: between(0, 64), about: "Python client processes that are kept ready."},
+		{key: "spark.result_preview_rows", ptr: &sp.ResultPreviewRows, check: between(0, 10000), about: "Rows of a result's preview."},
+		{key: "spark.s3_bucket", ptr: &sp.S3Bucket, check: checkBucket, about: "Bucket for scripts, logs and results of runs in AWS. Results go to `s3://BUCKET/output/SESSION` unless a request names another place."},
+		{key: "spark.lambda_function", ptr: &sp.LambdaFunction, check: checkText, about: "Name or ARN of the Spark on Lambda function. Empty: Lambda is not used."},
+		{key: "spark.emr_application_id", ptr: &sp.EMRApplicationID, check: checkApplication, about: "EMR Serverless application for Glue tables and S3 (the standard one; no VPC needed)."},
+		{key: "spark.emr_postgres_application_id", ptr: &sp.EMRPostgresApplicationID, check: checkApplication, about: "EMR Serverless application for PostgreSQL tables, alone or with others. It has a VPC configuration."},
+		{key: "spark.max_retries", ptr: &sp.MaxRetries, check: between(0, 10), about: "How often a failed analysis is repaired."},
+		{key: "spark.file_size_threshold_mb", ptr: &sp.FileSizeThresholdMB, check: between(0, 1<<30), about: "Below this size, in MB, Glue tables and S3 go to Lambda when there is a function; from it on to EMR Serverless."},
+		{key: "spark.presigned_url_expiry_hours", ptr: &sp.PresignedURLExpiryHours, check: between(1, 168), about: "How long a download link of a result in S3 is valid, in hours."},
+		{key: "spark.lambda_timeout_seconds", ptr: &sp.LambdaTimeoutSeconds, check: between(1, 900), about: "Time limit of one attempt on Lambda, in seconds."},
+		{key: "spark.emr_timeout_minutes", ptr: &sp.EMRTimeoutMinutes, check: between(1, 7*24*60), about: "Time limit of one attempt on EMR Serverless, in minutes. When it passes the job is cancelled."},
+		{key: "spark.supervisor_arn", ptr: &sp.SupervisorARN, check: checkRuntime, about: "AgentCore runtime (`arn:aws:bedrock-agentcore:…:runtime/…`) that carries out runs in this server's place. Empty: this server does."},
+		{key: keyRole, ptr: &sp.ExecutionRoleARN, check: checkRole, about: "IAM role of the jobs. Empty: the environment variable `EMR_EXECUTION_ROLE_ARN`, else the role `EMRServerlessExecutionRole` of the caller's account."},
+		{key: "spark.region", ptr: &sp.Region, check: checkRegion, about: "AWS region. Empty: as the AWS SDK finds it (`AWS_REGION`, the profile)."},
+		{key: "spark.executor_memory", ptr: &sp.ExecutorMemory, check: checkMemory, about: "Memory of a Spark executor on EMR Serverless."},
+		{key: "spark.executor_cores", ptr: &sp.ExecutorCores, check: between(1, 16), about: "Cores of a Spark executor on EMR Serverless."},
+		{key: "spark.emr_driver_memory", ptr: &sp.EMRDriverMemory, check: optional(checkMemory), about: "Memory of the Spark driver on EMR Serverless. Empty: its default."},
+		{key: "spark.emr_driver_cores", ptr: &sp.EMRDriverCores, check: between(0, 16), about: "Cores of the Spark driver on EMR Serverless. 0: its default."},
+		{key: "spark.log_group", ptr: &sp.LogGroup, check: checkLogGroup, about: "CloudWatch log group of the jobs. They log to `s3://BUCKET/logs/emr/` too."},
+		{key: "spark.instance", ptr: &sp.Instance, check: checkInstance, about: "Begins the names of this installation's jobs, so that it never touches others' jobs in the same application. Servers that share a database share it. Empty: a random one, kept in the data directory."},
 
-		{key: "postgres.default_connection", ptr: &pg.DefaultConnection, check: checkText},
-		{key: "postgres.jdbc_driver_path", ptr: &pg.JDBCDriverPath, check: checkText},
-		{key: "postgres.secrets_manager_prefix", ptr: &pg.SecretsManagerPrefix, check: checkText},
-		{key: "postgres.connection_timeout", ptr: &pg.ConnectionTimeout, check: between(1, 600)},
-		{key: "postgres.query_timeout", ptr: &pg.QueryTimeout, check: between(1, 3600)},
-		{key: "postgres.use_dedicated_emr", ptr: &pg.UseDedicatedEMR},
+		{key: "postgres.default_connection", ptr: &pg.DefaultConnection, check: checkText, about: "Connection that is meant when none is named."},
+		{key: "postgres.jdbc_driver_path", ptr: &pg.JDBCDriverPath, check: checkDriver, about: "S3 URL of the PostgreSQL JDBC driver, `s3://spark-data-ACCOUNT-REGION/jars/postgresql-42.7.8.jar`. EMR Serverless gets it with `--jars`."},
+		{key: "postgres.secrets_manager_prefix", ptr: &pg.SecretsManagerPrefix, check: checkText, about: "Begins the names of the secrets that may be used and that are made. A request's `secret_arn` must lie under it."},
+		{key: "postgres.connection_timeout", ptr: &pg.ConnectionTimeout, check: between(1, 600), about: "Time limit for connecting to PostgreSQL, in seconds."},
+		{key: "postgres.query_timeout", ptr: &pg.QueryTimeout, check: between(1, 3600), about: "Time limit of a catalog query, in seconds."},
+		{key: "postgres.use_dedicated_emr", ptr: &pg.UseDedicatedEMR, about: "Kept for the reference system's clients: PostgreSQL tables always use `spark.emr_postgres_application_id`."},
+		{key: "postgres.secret_cache_seconds", ptr: &pg.SecretCacheSeconds, check: between(0, 3600), about: "How long the value of a secret is believed, in seconds. A refused login reads it again at once."},
 
-		{key: "global.bedrock_model", ptr: &gl.BedrockModel, check: checkText},
-		{key: "global.code_gen_agent_arn", ptr: &gl.CodeGenAgent, check: checkText},
-		{key: "global.bedrock_region", ptr: &gl.BedrockRegion, check: checkText},
+		{key: "global.bedrock_model", ptr: &gl.BedrockModel, check: checkText, about: "Model id on Amazon Bedrock."},
+		{key: "global.code_gen_agent_arn", ptr: &gl.CodeGenAgent, check: checkText, about: "AgentCore runtime of a code generation agent."},
+		{key: "global.bedrock_region", ptr: &gl.BedrockRegion, check: checkRegion, about: "Region of Amazon Bedrock."},
 
-		{key: "results.dir", ptr: &s.Results.Dir, check: checkDir},
-		{key: "results.min_free_mb", ptr: &s.Results.MinFreeMB, check: between(0, 1<<30)},
-		{key: "limits.question_chars", ptr: &s.Limits.QuestionChars, check: between(1, 100_000)},
+		{key: "ray_cluster.private_ip", ptr: &s.Ray.PrivateIP, check: checkText, about: "Kept for the reference system's clients; not used."},
+		{key: "ray_cluster.public_ip", ptr: &s.Ray.PublicIP, check: checkText, about: "Kept for the reference system's clients; not used."},
+		{key: "s3.bucket", ptr: &s.Ray.Bucket, check: checkText, about: "Kept for the reference system's clients; not used."},
+		{key: "ray.gateway_url", ptr: &s.Ray.GatewayURL, check: checkText, about: "Kept for the reference system's clients; not used."},
+		{key: "ray.supervisor_arn", ptr: &s.Ray.SupervisorARN, check: checkText, about: "Kept for the reference system's clients; not used."},
 
-		{key: "model.base_url", env: "OPENAI_BASE_URL", ptr: &s.Model.BaseURL, check: checkURL},
-		{key: "model.name", env: "OPENAI_MODEL", ptr: &s.Model.Name, check: checkText},
+		{key: "results.dir", ptr: &s.Results.Dir, check: checkDir, about: "Directory for results of local runs. Empty: `results` in the data directory."},
+		{key: "results.min_free_mb", ptr: &s.Results.MinFreeMB, check: between(0, 1<<30), about: "Free disk space below which no run is started, in MB."},
+		{key: "results.keep_days", ptr: &s.Results.KeepDays, check: between(0, 36_500), about: "Age in days at which a run that is not pinned is removed with its result and logs. 0: never."},
+		{key: "results.keep_mb", ptr: &s.Results.KeepMB, check: between(0, 1<<30), about: "Size of all results, in MB, above which the oldest runs that are not pinned are removed. 0: any."},
+		{key: "limits.question_chars", ptr: &s.Limits.QuestionChars, check: between(1, 100_000), about: "Longest question, in characters."},
+		{key: "limits.queue_length", ptr: &s.Limits.QueueLength, check: between(1, 1_000_000), about: "Runs that may be under way or waiting at once; more are refused."},
+		{key: "limits.session_runs", ptr: &s.Limits.SessionRuns, check: between(1, 1_000_000), about: "The same for one session."},
+		{key: "limits.connect_runs", ptr: &s.Limits.ConnectRuns, check: between(1, 10_000), about: "Jobs at once on local Spark; more wait."},
+		{key: "limits.batch_runs", ptr: &s.Limits.BatchRuns, check: between(1, 10_000), about: "Jobs at once by spark-submit; more wait."},
+		{key: "limits.emr_runs", ptr: &s.Limits.EMRRuns, check: between(1, 10_000), about: "Jobs at once on EMR Serverless; more wait."},
+		{key: "limits.lambda_runs", ptr: &s.Limits.LambdaRuns, check: between(1, 10_000), about: "Jobs at once on Lambda; more wait."},
+		{key: "limits.result_mb", ptr: &s.Limits.ResultMB, check: between(1, 1<<30), about: "Largest result, in MB; a larger one fails its run."},
+		{key: "limits.run_tokens", ptr: &s.Limits.RunTokens, check: between(0, 1<<30), about: "Model tokens of one run above which no repair is begun. 0: any number."},
+		{key: "limits.run_seconds", ptr: &s.Limits.RunSeconds, check: between(0, 7*24*3600), about: "Seconds of one run after which no repair is begun. 0: any number."},
+		{key: "limits.upload_mb", ptr: &s.Limits.UploadMB, check: between(1, 1024), about: "Largest file that can be uploaded, in MB."},
+		{key: "limits.body_kb", ptr: &s.Limits.BodyKB, check: between(16, 2048), about: "Largest request below `/api/v1`, in kB."},
+		{key: "limits.requests", ptr: &s.Limits.Requests, check: between(1, 100_000), about: "Requests below `/api/v1` that are served at once; more are refused for a moment."},
+		{key: "limits.event_readers", ptr: &s.Limits.Readers, check: between(1, 100_000), about: "Connections that follow events of runs at once."},
+		{key: "limits.client_event_readers", ptr: &s.Limits.ClientReaders, check: between(1, 100_000), about: "The same from one address."},
+		{key: "limits.page_rows", ptr: &s.Limits.PageRows, check: between(1, 100_000), about: "Rows of one page of a result."},
+		{key: "limits.result_cache_mb", ptr: &s.Limits.ResultCacheMB, check: between(1, 1<<30), about: "Size of the sorted and filtered results that are kept, in MB."},
+
+		{key: "model.base_url", env: "OPENAI_BASE_URL", ptr: &s.Model.BaseURL, check: checkURL, about: "OpenAI-compatible server of the model. Empty: the provider's own."},
+		{key: "model.name", env: "OPENAI_MODEL", ptr: &s.Model.Name, check: checkText, about: "Model that writes analyses. Empty: the built-in planner."},
 		// Its environment variable holds the key itself: see applyEnv.
-		{key: keyAPIKey, env: envAPIKey, ptr: &s.Model.APIKey, check: checkReference},
-		{key: "model.timeout_seconds", ptr: &s.Model.TimeoutSeconds, check: between(1, 3600)},
+		{key: keyAPIKey, env: envAPIKey, ptr: &s.Model.APIKey, check: checkReference, about: "Reference to the model's key: `env:NAME`, `file:PATH` or `aws-sm:ARN`. The environment variable holds the key itself."},
+		{key: "model.timeout_seconds", ptr: &s.Model.TimeoutSeconds, check: between(1, 3600), about: "Time limit of one call of the model, in seconds."},
 
-		{key: "runtime.python", env: "SPARKWRIGHT_PYTHON", ptr: &s.Runtime.Python, check: checkText},
-		{key: "runtime.maven_url", env: "SPARKWRIGHT_MAVEN_URL", ptr: &s.Runtime.MavenURL, check: checkURL},
+		{key: "database.url", ptr: &s.Database.URL, check: checkDatabase, about: "PostgreSQL that several servers share: a postgresql:// URL, or a reference to a secret that holds one. Empty: a SQLite file in the data directory."},
+		{key: "runtime.python", env: "SPARKWRIGHT_PYTHON", ptr: &s.Runtime.Python, check: checkText, about: "Python interpreter for the local runtime. Empty: the first suitable one on PATH."},
+		{key: "runtime.maven_url", env: "SPARKWRIGHT_MAVEN_URL", ptr: &s.Runtime.MavenURL, check: checkURL, about: "Maven repository that jars are taken from."},
 	}
 }
 
@@ -72,6 +108,8 @@ const (
 	keyAPIKey      = "model.api_key"  //nolint:gosec // the name of a key, not a key
 	envAPIKey      = "OPENAI_API_KEY" //nolint:gosec // the name of a variable
 	keyConnections = "postgres.connections"
+	keyRole        = "spark.execution_role_arn"
+	envRole        = "EMR_EXECUTION_ROLE_ARN"
 )
 
 var (
@@ -193,6 +231,23 @@ func checkURL(value any) string {
 		return "must not contain a user name or password"
 	case u.RawQuery != "" || u.Fragment != "":
 		return "must not contain a query or a fragment"
+	}
+	return checkText(value)
+}
+
+// checkDatabase accepts no password in the file: a URL that has one belongs
+// into a secret.
+func checkDatabase(value any) string {
+	text, _ := value.(string)
+	if text == "" || isReference(text) {
+		return ""
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "postgresql" && u.Scheme != "postgres") || u.Host == "" {
+		return "must be a postgresql:// URL, or a reference to a secret that holds one (env:NAME, file:PATH or aws-sm:ARN)"
+	}
+	if _, has := u.User.Password(); has {
+		return "must not contain a password; put the whole URL into a secret and name that (env:NAME, file:PATH or aws-sm:ARN)"
 	}
 	return checkText(value)
 }

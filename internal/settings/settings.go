@@ -29,10 +29,12 @@ type Settings struct {
 	Spark    Spark
 	Postgres Postgres
 	Global   Global
+	Ray      Ray
 	Results  Results
 	Limits   Limits
 	Model    Model
 	Runtime  Runtime
+	Database Database
 
 	// Warnings are findings that do not stop the program: unknown keys,
 	// connections of the same name. One sentence each, with the exact key.
@@ -51,6 +53,7 @@ type Spark struct {
 	AttemptTimeoutSeconds int
 	ClientMemoryMB        int // limit of one Python client process
 	PoolSize              int // client processes that are kept ready
+	KeepWarmSeconds       int // how long a command's server waits for the next command
 	ResultPreviewRows     int
 
 	S3Bucket                 string
@@ -63,6 +66,15 @@ type Spark struct {
 	LambdaTimeoutSeconds     int
 	EMRTimeoutMinutes        int
 	SupervisorARN            string
+
+	ExecutionRoleARN string // of the job; see Settings.LoadEnv for its other source
+	Region           string // of AWS; "" = as the AWS SDK finds it
+	ExecutorMemory   string // of a Spark executor on EMR Serverless: 4g
+	ExecutorCores    int
+	EMRDriverMemory  string // "" = what EMR Serverless gives a driver
+	EMRDriverCores   int    // 0 = what EMR Serverless gives a driver
+	LogGroup         string // CloudWatch log group of the jobs
+	Instance         string // names this installation's jobs; "" = see Instance
 }
 
 // Postgres holds the connections and what is common to them.
@@ -74,6 +86,7 @@ type Postgres struct {
 	ConnectionTimeout    int // seconds
 	QueryTimeout         int // seconds, for catalog queries
 	UseDedicatedEMR      bool
+	SecretCacheSeconds   int // how long a secret's value is believed
 }
 
 // Global holds the keys of the reference system's group of that name.
@@ -83,15 +96,50 @@ type Global struct {
 	BedrockRegion string
 }
 
+// Ray holds what clients of the reference system configure for Ray. It is kept
+// and shown to them; nothing uses it.
+type Ray struct {
+	PrivateIP     string
+	PublicIP      string
+	Bucket        string
+	GatewayURL    string
+	SupervisorARN string
+}
+
 // Results is where results are kept.
 type Results struct {
 	Dir       string // "" = results in the data directory; see Settings.ResultsDir
 	MinFreeMB int    // below it no run is started
+	KeepDays  int    // age at which a run and its result are removed; 0 = never
+	KeepMB    int    // size of all results above which the oldest are removed; 0 = any
 }
 
 // Limits bound what is accepted from users.
 type Limits struct {
 	QuestionChars int
+	UploadMB      int // of one uploaded file
+	QueueLength   int // runs that may be open at once
+	SessionRuns   int // the same for one session
+	ConnectRuns   int // attempts at once, by executor
+	BatchRuns     int
+	EMRRuns       int
+	LambdaRuns    int
+	ResultMB      int // size of one result
+	RunTokens     int // that a run may use at the model; no repair is begun above it
+	RunSeconds    int // after which no repair is begun
+	BodyKB        int // of a request
+	Requests      int // served at once
+	Readers       int // connections that follow events, in all
+	ClientReaders int // the same, of one address
+	PageRows      int // of one page of a result
+	ResultCacheMB int // of sorted and filtered results
+}
+
+// Database is where runs, sessions and what belongs to them are kept.
+type Database struct {
+	// URL is a postgresql:// URL that several servers may share, or a reference
+	// to a secret that holds one. "" = a SQLite file in the data directory.
+	URL string
 }
 
 // Model is the OpenAI-compatible model that takes the planner's place.
@@ -117,17 +165,22 @@ func Default() *Settings {
 	return &Settings{
 		Spark: Spark{
 			Master: "local[*]", DriverMemory: "2g", AttemptTimeoutSeconds: 600,
-			ClientMemoryMB: 2048, PoolSize: 2, ResultPreviewRows: 100,
+			ClientMemoryMB: 2048, PoolSize: 2, KeepWarmSeconds: 600, ResultPreviewRows: 100,
 			MaxRetries: 3, FileSizeThresholdMB: 100, PresignedURLExpiryHours: 24,
 			LambdaTimeoutSeconds: 300, EMRTimeoutMinutes: 10,
+			ExecutorMemory: "4g", ExecutorCores: 2, LogGroup: "/aws/emr-serverless",
 		},
 		Postgres: Postgres{ //nolint:gosec // a prefix of names, not a secret
 			SecretsManagerPrefix: "spark/postgres/", ConnectionTimeout: 10,
-			QueryTimeout: 30, UseDedicatedEMR: true,
+			QueryTimeout: 30, UseDedicatedEMR: true, SecretCacheSeconds: 300,
 		},
 		Global:  Global{BedrockRegion: "us-east-1"},
-		Results: Results{MinFreeMB: 200},
-		Limits:  Limits{QuestionChars: 4000},
+		Results: Results{MinFreeMB: 200, KeepDays: 30, KeepMB: 20_480},
+		Limits: Limits{
+			QuestionChars: 4000, UploadMB: 32, QueueLength: 500, SessionRuns: 10, ConnectRuns: 4, BatchRuns: 2, EMRRuns: 15, LambdaRuns: 15,
+			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800,
+			BodyKB: 1024, Requests: 256, Readers: 4000, ClientReaders: 64, PageRows: 10_000, ResultCacheMB: 2048,
+		},
 		Model:   Model{TimeoutSeconds: 120},
 		Runtime: Runtime{MavenURL: "https://repo1.maven.org/maven2"},
 	}

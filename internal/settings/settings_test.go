@@ -133,6 +133,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"URL with password", `{"model": {"base_url": "http://u:canary@h"}}`, "model.base_url must not contain a user name"},
 		{"key itself", `{"model": {"api_key": "sk-canary"}}`, "model.api_key must be a reference"},
 		{"relative dir", `{"results": {"dir": "x"}}`, "results.dir must be an absolute path"},
+		{"bucket", `{"spark": {"s3_bucket": "s3://x"}}`, "spark.s3_bucket must be the name of an S3 bucket"},
+		{"application", `{"spark": {"emr_postgres_application_id": "00G"}}`, "spark.emr_postgres_application_id must be the id"},
+		{"supervisor", `{"spark": {"supervisor_arn": "arn:aws:lambda:x"}}`, "spark.supervisor_arn must be the ARN of an AgentCore runtime"},
+		{"role", `{"spark": {"execution_role_arn": "EMR"}}`, "spark.execution_role_arn must be the ARN of an IAM role"},
+		{"driver", `{"postgres": {"jdbc_driver_path": "/jars/x.jar --conf a"}}`, "postgres.jdbc_driver_path must be s3://BUCKET/KEY.jar"},
+		{"region", `{"spark": {"region": "Frankfurt"}}`, "spark.region must be an AWS region"},
+		{"executor memory", `{"spark": {"executor_memory": ""}}`, "spark.executor_memory must be a size"},
 		{"connections", `{"postgres": {"connections": {}}}`, "postgres.connections must be a list, not an object"},
 		{"connection", `{"postgres": {"connections": [1]}}`, "postgres.connections[0] must be an object"},
 		{"no name", `{"postgres": {"connections": [{}]}}`, "postgres.connections[0].name must not be empty"},
@@ -174,7 +181,7 @@ func TestLoadRefuses(t *testing.T) {
 func TestEnvironmentRefused(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"SPARKWRIGHT_SPARK_POOL_SIZE": "many", "SPARKWRIGHT_SPARK_MASTER": "mesos://x", "OPENAI_BASE_URL": "ftp://x",
+		"SPARKWRIGHT_SPARK_POOL_SIZE": "many", "SPARKWRIGHT_SPARK_MASTER": "mesos://x", "EMR_EXECUTION_ROLE_ARN": "role", "OPENAI_BASE_URL": "ftp://x",
 	} {
 		_, err := settings.LoadEnv(t.TempDir(), env(map[string]string{name: value}))
 		if sparkwright.ErrorCode(err) != sparkwright.CodeInvalid || !strings.Contains(err.Error(), name) {
@@ -186,7 +193,7 @@ func TestEnvironmentRefused(t *testing.T) {
 func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	home := writeFile(t, "\ufeff"+`{
-		"ray_cluster": {"private_ip": "10.0.0.1"}, "spark": {"future": [1.50, "é<"], "pool_size": 3},
+		"snowflake": {"account": "x1"}, "spark": {"future": [1.50, "é<"], "pool_size": 3},
 		"postgres": {"connections": [{"name": "aurora", "secret_arn": "arn:x", "port": 5433, "note": {"a": 1}}, {"name": "aurora"}]}}`)
 	err := settings.Update(home, func(s *settings.Settings) error {
 		s.Spark.Master = "local[2]"
@@ -196,8 +203,8 @@ func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"ray_cluster": map[string]any{"private_ip": "10.0.0.1"},
-		"spark":       map[string]any{"future": []any{1.5, "é<"}, "pool_size": 3.0, "master": "local[2]"},
+		"snowflake": map[string]any{"account": "x1"},
+		"spark":     map[string]any{"future": []any{1.5, "é<"}, "pool_size": 3.0, "master": "local[2]"},
 		"postgres": map[string]any{"connections": []any{
 			map[string]any{
 				"name": "aurora", "secret_arn": "arn:x", "port": 5433.0, "note": map[string]any{"a": 1.0},
@@ -219,7 +226,7 @@ func TestUpdateKeepsWhatItDoesNotKnow(t *testing.T) {
 	wantWarnings := []string{
 		"the setting postgres.connections[0].note is unknown; it is kept and not used",
 		`postgres.connections[1].name is "aurora" again; only the first connection of that name is used`,
-		"the setting ray_cluster is unknown; it is kept and not used",
+		"the setting snowflake is unknown; it is kept and not used",
 		"the setting spark.future is unknown; it is kept and not used",
 	}
 	if diff := cmp.Diff(wantWarnings, s.Warnings); diff != "" {
