@@ -48,9 +48,11 @@ func Resolve(ctx context.Context, conn sparkwright.Connection) (sparkwright.Cred
 }
 
 // Complete returns conn with the fields that it lacks and its secret has, and
-// the credentials. Fields of conn win.
+// the credentials. Fields of conn win. With AuthIAM the password is an RDS IAM
+// token, and the secret, when there is one, needs no password.
 func Complete(ctx context.Context, conn sparkwright.Connection) (sparkwright.Connection, sparkwright.Credentials, error) {
-	value, err := Lookup(ctx, conn.Secret)
+	iam := conn.AuthMethod == sparkwright.AuthIAM
+	value, err := lookup(ctx, conn.Secret, !iam)
 	if err != nil {
 		return conn, sparkwright.Credentials{}, err
 	}
@@ -69,6 +71,10 @@ func Complete(ctx context.Context, conn sparkwright.Connection) (sparkwright.Con
 	if conn.User == "" {
 		conn.User = value.Credentials.User
 	}
+	if iam {
+		cred, err := token(ctx, conn)
+		return conn, cred, err
+	}
 	if value.Credentials.User == "" {
 		value.Credentials.User = conn.User
 	}
@@ -77,6 +83,20 @@ func Complete(ctx context.Context, conn sparkwright.Connection) (sparkwright.Con
 
 // Lookup returns what a reference refers to; the empty reference to nothing.
 func Lookup(ctx context.Context, reference string) (Value, error) {
+	return lookup(ctx, reference, true)
+}
+
+// lookup is Lookup, where a secret without a password may be enough.
+func lookup(ctx context.Context, reference string, password bool) (Value, error) {
+	v, err := read(ctx, reference)
+	if err == nil && password && reference != "" && v.Credentials.Password == "" {
+		_, name, _ := strings.Cut(reference, ":")
+		return Value{}, malformed("the secret "+name, "it has no password")
+	}
+	return v, err
+}
+
+func read(ctx context.Context, reference string) (Value, error) {
 	kind, name, _ := strings.Cut(reference, ":")
 	switch {
 	case reference == "":
@@ -187,9 +207,6 @@ func parse(where string, content []byte) (Value, error) {
 				return Value{}, malformed(where, "its "+key+" is not a text")
 			}
 		}
-	}
-	if v.Credentials.Password == "" {
-		return Value{}, malformed(where, "it has no password")
 	}
 	if port, ok := fields["port"]; ok && port != nil {
 		n, err := strconv.Atoi(fmt.Sprint(port)) // RDS writes a number, people a text
