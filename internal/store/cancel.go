@@ -8,17 +8,33 @@ import (
 	"github.com/sparkwright/sparkwright"
 )
 
-// RequestCancel asks the process that carries out the run to end it. It
-// changes nothing of a finished run. CodeNotFound when there is no such run.
-func (s *Store) RequestCancel(ctx context.Context, runID string) error {
-	res, err := s.write.ExecContext(ctx, `UPDATE runs SET cancel_wanted = 1 WHERE id = ?`, runID)
-	if err != nil {
-		return interpretError("request the cancel of a run", err)
-	}
-	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return sparkwright.Errorf(sparkwright.CodeNotFound, "there is no run %q", runID)
-	}
-	return nil
+// RequestCancel asks whoever carries out the run to end it. When nobody has it
+// just now, enqueue puts it into the queue, so that somebody does, in the same
+// transaction. It changes nothing of a finished run. CodeNotFound when there
+// is no such run.
+func (s *Store) RequestCancel(ctx context.Context, runID string, enqueue func(ctx context.Context, tx *sql.Tx, fence int64) (int64, error)) error {
+	return s.inTx(ctx, "request the cancel of a run", func(tx *transaction) error {
+		var (
+			fence      int64
+			owner      string
+			state      sparkwright.RunState
+			foreground bool
+		)
+		err := tx.QueryRowContext(ctx, `UPDATE runs SET cancel_wanted = 1 WHERE id = ? RETURNING fence, owner, state, foreground <> 0`, runID).
+			Scan(&fence, &owner, &state, &foreground)
+		if errors.Is(err, sql.ErrNoRows) {
+			return sparkwright.Errorf(sparkwright.CodeNotFound, "there is no run %q", runID)
+		}
+		if err != nil || state.Final() || owner != "" || foreground || enqueue == nil {
+			return err
+		}
+		job, err := enqueue(ctx, tx.Tx, fence)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE runs SET job = ? WHERE id = ?`, job, runID)
+		return err
+	})
 }
 
 // CancelRequested reports whether somebody has asked for the run's end.
@@ -32,12 +48,4 @@ func (s *Store) CancelRequested(ctx context.Context, runID string) (bool, error)
 		return false, interpretError("look for a cancel", err)
 	}
 	return wanted, nil
-}
-
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.read.PingContext(ctx); err != nil {
-		return interpretError("ping", err)
-	}
-	return nil
 }

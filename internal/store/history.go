@@ -13,45 +13,65 @@ import (
 // CodeNotFound when there is no such run; CodeConflict when the stored attempt
 // is in a final state, or when another attempt has its number.
 func (s *Store) PutAttempt(ctx context.Context, a *sparkwright.Attempt) error {
-	const operation = "store the attempt"
+	return s.inTx(ctx, "store the attempt", func(tx *transaction) error { return putAttempt(ctx, tx, a) })
+}
+
+func putAttempt(ctx context.Context, tx *transaction, a *sparkwright.Attempt) error {
 	values, err := attemptValues(a)
 	if err != nil {
-		return interpretError(operation, err)
+		return err
 	}
-	return s.inTx(ctx, operation, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO attempts (`+attemptColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET state = excluded.state, analysis = excluded.analysis, script = excluded.script,
-				handle_json = excluded.handle_json, fault_json = excluded.fault_json,
-				started_at = excluded.started_at, finished_at = excluded.finished_at
-			WHERE attempts.state NOT IN ('succeeded', 'failed', 'cancelled', 'lost')`, values...)
+	result, err := tx.ExecContext(ctx, `INSERT INTO attempts (`+attemptColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, analysis = excluded.analysis, script = excluded.script,
+			handle_json = excluded.handle_json, fault_json = excluded.fault_json,
+			started_at = excluded.started_at, finished_at = excluded.finished_at
+		WHERE attempts.state NOT IN ('succeeded', 'failed', 'cancelled', 'lost')`, values...)
+	if err != nil {
+		return err
+	}
+	if changed, err := result.RowsAffected(); err != nil || changed == 1 {
+		return err
+	}
+	return refused(ctx, tx, "attempt", "SELECT state FROM attempts WHERE id = ?", a.ID)
+}
+
+// AppendEvent adds an event to its run's history, whoever owns the run, and
+// sets its Seq, the number after the last; a zero At is set to now.
+// CodeNotFound when there is no such run. A finished run still takes events.
+func (s *Store) AppendEvent(ctx context.Context, e *sparkwright.Event) error {
+	return s.inTx(ctx, "store the event", func(tx *transaction) error {
+		var last int64
+		err := tx.QueryRowContext(ctx, `UPDATE runs SET last_seq = last_seq + 1 WHERE id = ? RETURNING last_seq`, e.RunID).Scan(&last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return sparkwright.Errorf(sparkwright.CodeNotFound, "there is no run %s", e.RunID)
+		}
 		if err != nil {
 			return err
 		}
-		if changed, err := result.RowsAffected(); err != nil || changed == 1 {
-			return err
-		}
-		return refused(ctx, tx, "attempt", "SELECT state FROM attempts WHERE id = ?", a.ID)
+		one := []sparkwright.Event{*e}
+		err = putEvents(ctx, tx, e.RunID, last, one)
+		*e = one[0]
+		return err
 	})
 }
 
-// AppendEvent adds an event to its run's history and sets its Seq, the number
-// after the last; a zero At is set to now. CodeNotFound when there is no such
-// run. A finished run still takes events.
-func (s *Store) AppendEvent(ctx context.Context, e *sparkwright.Event) error {
-	const operation = "store the event"
-	if e.At.IsZero() {
-		e.At = time.Now().UTC().Truncate(time.Microsecond)
-	}
-	progress, err := encode(e.Progress, e.Progress != nil)
-	if err != nil {
-		return interpretError(operation, err)
-	}
-	err = s.write.QueryRowContext(ctx, `INSERT INTO events (`+eventColumns+`)
-		SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM events WHERE run_id = ?1
-		RETURNING seq`,
-		e.RunID, e.At.UnixMicro(), string(e.Type), string(e.State), clean(e.Step), clean(e.Text), e.Stream, progress).Scan(&e.Seq)
-	if err != nil {
-		return interpretError(operation, err)
+// putEvents stores events whose last one has the number last.
+func putEvents(ctx context.Context, tx *transaction, runID string, last int64, events []sparkwright.Event) error {
+	for i := range events {
+		e := &events[i]
+		e.RunID, e.Seq = runID, last-int64(len(events)-1-i)
+		if e.At.IsZero() {
+			e.At = time.Now().UTC().Truncate(time.Microsecond)
+		}
+		progress, err := encode(e.Progress, e.Progress != nil)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO events (`+eventColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			e.RunID, e.Seq, e.At.UnixMicro(), string(e.Type), string(e.State), clean(e.Step), clean(e.Text), e.Stream, progress)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -8,10 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/store"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
 // The test program is also the writer that the tests start and kill.
@@ -20,7 +23,40 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeForever(path))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	pgembed.KeeperMain()
+	code := m.Run()
+	if server.srv != nil {
+		_ = server.srv.Stop(context.Background())
+		_ = os.RemoveAll(server.dir)
+	}
+	os.Exit(code)
+}
+
+// server is one PostgreSQL for all tests.
+var server struct {
+	once sync.Once
+	dir  string
+	srv  *pgembed.Server
+	err  error
+	n    atomic.Int64
+}
+
+// postgresURL names a new, empty database.
+func postgresURL(t *testing.T) string {
+	t.Helper()
+	server.once.Do(func() {
+		if server.dir, server.err = os.MkdirTemp("", "store"); server.err != nil { //nolint:usetesting // it outlives the test
+			return
+		}
+		server.srv, server.err = pgembed.Start(context.Background(), pgembed.Options{
+			Dir: filepath.Join(server.dir, "pg"), CacheDir: filepath.Join(testkit.Home(t), "runtime", "postgres"),
+			RepositoryURL: testkit.MavenURL(t), Settings: map[string]string{"fsync": "off"},
+		})
+	})
+	if server.err != nil {
+		t.Fatal(server.err)
+	}
+	return testkit.NewDatabase(t, server.srv.Connection(), fmt.Sprintf("t%d", server.n.Add(1)))
 }
 
 // writeForever creates runs with an event each, adds to the run r_shared when
@@ -34,7 +70,7 @@ func writeForever(path string) error {
 	_, sharedErr := s.Run(ctx, "r_shared")
 	for {
 		r := &sparkwright.Run{ID: store.NewRunID(), State: sparkwright.RunQueued}
-		if err = s.CreateRun(ctx, r); err != nil {
+		if err = s.CreateRun(ctx, r, sparkwright.Request{}, store.Admission{}); err != nil {
 			return err
 		}
 		if err = s.AppendEvent(ctx, &sparkwright.Event{RunID: r.ID, Type: sparkwright.EventLog, Text: "first"}); err != nil {
@@ -104,7 +140,7 @@ func TestKilledWriter(t *testing.T) {
 			t.Errorf("run %s: events %v, %v", id, events, err)
 		}
 	}
-	unfinished, err := s.Unfinished(t.Context())
+	unfinished, err := s.OpenRuns(t.Context())
 	if err != nil || len(unfinished) < len(acknowledged) {
 		t.Errorf("%d unfinished runs, %v; want at least %d", len(unfinished), err, len(acknowledged))
 	}

@@ -3,17 +3,21 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
 )
 
-// The columns of a row, in the order of runRow.scan and runRow.values.
+// The columns of a row, in the order in which they are scanned.
 const (
 	runColumns = `id, state, owner, question_json, understood, generator, executor, reason, views_json,
-		analysis, declined_json, fault_json, result_json, timings_json, created_at, finished_at`
-	attemptColumns = `id, run_id, number, state, analysis, script, handle_json, fault_json, started_at, finished_at`
-	eventColumns   = `run_id, seq, at, type, state, step, body, stream, progress_json`
+		analysis, declined_json, fault_json, result_json, timings_json, created_at, finished_at,
+		session, user_name, parent, pinned, assumptions_json, findings_json, usage_json, repairs,
+		receipt_json, crosscheck_json, placement_json`
+	attemptColumns  = `id, run_id, number, state, analysis, script, handle_json, fault_json, started_at, finished_at`
+	eventColumns    = `run_id, seq, at, type, state, step, body, stream, progress_json`
+	revisionColumns = `run_id, number, code, generator, why, fault_json, created_at`
 )
 
 type scanner interface{ Scan(...any) error }
@@ -51,46 +55,94 @@ func moment(n sql.NullInt64) *time.Time {
 	return &t
 }
 
-// runValues are the columns of a run.
-func runValues(r *sparkwright.Run) ([]any, error) {
-	var docs [6]document
-	var errs [6]error
-	docs[0], errs[0] = encode(r.Question, true)
-	docs[1], errs[1] = encode(r.Views, r.Views != nil)
-	docs[2], errs[2] = encode(r.Declined, r.Declined != nil)
-	docs[3], errs[3] = encode(r.Fault, r.Fault != nil)
-	docs[4], errs[4] = encode(r.Result, r.Result != nil)
-	docs[5], errs[5] = encode(r.Timings, r.Timings != nil)
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+func number(yes bool) int64 {
+	if yes {
+		return 1
 	}
-	return []any{
-		r.ID, string(r.State), r.Owner, docs[0], clean(r.Understood), clean(r.Generator), r.Placement.Executor,
-		clean(r.Placement.Reason), docs[1], clean(r.Analysis), docs[2], docs[3], docs[4], docs[5],
-		r.CreatedAt.UnixMicro(), instant(r.FinishedAt),
-	}, nil
+	return 0
+}
+
+// column is one column of a run that is written, and its value.
+type column struct {
+	name  string
+	value any
+}
+
+// changing are the columns of a run that its owner may change, with values.
+func changing(r *sparkwright.Run) ([]column, error) {
+	var err error
+	doc := func(value any, is bool) document {
+		d, e := encode(value, is)
+		if e != nil {
+			err = e
+		}
+		return d
+	}
+	list := []column{
+		{"state", string(r.State)},
+		{"owner", r.Owner},
+		{"question_json", doc(r.Question, true)},
+		{"search", strings.ToLower(clean(r.Question.Text))},
+		{"understood", clean(r.Understood)},
+		{"generator", clean(r.Generator)},
+		{"executor", r.Placement.Executor},
+		{"reason", clean(r.Placement.Reason)},
+		{"placement_json", doc(r.Placement, true)},
+		{"views_json", doc(r.Views, r.Views != nil)},
+		{"analysis", clean(r.Analysis)},
+		{"declined_json", doc(r.Declined, r.Declined != nil)},
+		{"fault_json", doc(r.Fault, r.Fault != nil)},
+		{"result_json", doc(r.Result, r.Result != nil)},
+		{"timings_json", doc(r.Timings, r.Timings != nil)},
+		{"assumptions_json", doc(r.Assumptions, r.Assumptions != nil)},
+		{"findings_json", doc(r.Findings, r.Findings != nil)},
+		{"usage_json", doc(r.Usage, r.Usage != sparkwright.Usage{})},
+		{"repairs", int64(r.Repairs)},
+		{"receipt_json", doc(r.Receipt, r.Receipt != nil)},
+		{"crosscheck_json", doc(r.Crosscheck, r.Crosscheck != nil)},
+		{"finished_at", instant(r.FinishedAt)},
+	}
+	return list, err
+}
+
+// fixed are the columns that are set once, when a run is made.
+func fixed(r *sparkwright.Run, req sparkwright.Request) ([]column, error) {
+	request, err := encode(req, true)
+	return []column{
+		{"id", r.ID},
+		{"created_at", r.CreatedAt.UnixMicro()},
+		{"session", clean(r.Session)},
+		{"user_name", clean(r.User)},
+		{"parent", clean(r.Parent)},
+		{"pinned", number(r.Pinned)},
+		{"request_json", request},
+		{"idempotency_key", sql.NullString{String: clean(req.IdempotencyKey), Valid: req.IdempotencyKey != ""}},
+	}, err
 }
 
 func scanRun(row scanner) (*sparkwright.Run, error) {
 	var (
 		r        sparkwright.Run
-		docs     [6]document
+		docs     [12]document
 		created  int64
 		finished sql.NullInt64
+		pinned   int64
 	)
 	err := row.Scan(&r.ID, &r.State, &r.Owner, &docs[0], &r.Understood, &r.Generator, &r.Placement.Executor,
-		&r.Placement.Reason, &docs[1], &r.Analysis, &docs[2], &docs[3], &docs[4], &docs[5], &created, &finished)
+		&r.Placement.Reason, &docs[1], &r.Analysis, &docs[2], &docs[3], &docs[4], &docs[5], &created, &finished,
+		&r.Session, &r.User, &r.Parent, &pinned, &docs[6], &docs[7], &docs[8], &r.Repairs, &docs[9], &docs[10], &docs[11])
 	if err != nil {
 		return nil, err
 	}
-	for i, into := range []any{&r.Question, &r.Views, &r.Declined, &r.Fault, &r.Result, &r.Timings} {
+	for i, into := range []any{
+		&r.Question, &r.Views, &r.Declined, &r.Fault, &r.Result, &r.Timings,
+		&r.Assumptions, &r.Findings, &r.Usage, &r.Receipt, &r.Crosscheck, &r.Placement,
+	} {
 		if err = decode(docs[i], into); err != nil {
 			return nil, err
 		}
 	}
-	r.CreatedAt, r.FinishedAt = time.UnixMicro(created).UTC(), moment(finished)
+	r.CreatedAt, r.FinishedAt, r.Pinned = time.UnixMicro(created).UTC(), moment(finished), pinned != 0
 	return &r, nil
 }
 
@@ -136,6 +188,20 @@ func scanEvent(row scanner) (sparkwright.Event, error) {
 	}
 	e.At = time.UnixMicro(at).UTC()
 	return e, decode(progress, &e.Progress)
+}
+
+func scanRevision(row scanner) (sparkwright.Revision, error) {
+	var (
+		r       sparkwright.Revision
+		fault   document
+		created int64
+	)
+	err := row.Scan(&r.RunID, &r.Number, &r.Code, &r.Generator, &r.Why, &fault, &created)
+	if err != nil {
+		return r, err
+	}
+	r.CreatedAt = time.UnixMicro(created).UTC()
+	return r, decode(fault, &r.Fault)
 }
 
 // collect reads all rows.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +26,22 @@ func NewRunID() string {
 	return "r_" + strings.ToLower(text)[:10]
 }
 
-// CreateRun stores a new run, without its Attempts. A zero CreatedAt is set to
-// now. CodeConflict when the id exists.
-func (s *Store) CreateRun(ctx context.Context, r *sparkwright.Run) error {
+// Admission is what holds for a new run.
+type Admission struct {
+	Queue      int // runs that may be open at once; 0 = any number
+	Session    int // the same for one session
+	Step       string
+	Foreground bool
+	// Then puts the run into the queue, in the transaction that stores it, and
+	// returns the number of its job; nil when the run's owner carries it out.
+	Then func(ctx context.Context, tx *sql.Tx) (int64, error)
+}
+
+// CreateRun stores a new run, without its Attempts, and the request that asked
+// for it. A zero CreatedAt is set to now. CodeConflict when the id, or the
+// request's IdempotencyKey of that user, exists; CodeBusy when too many runs
+// are open.
+func (s *Store) CreateRun(ctx context.Context, r *sparkwright.Run, req sparkwright.Request, a Admission) error {
 	const operation = "store the run"
 	if r.ID == "" || r.State == "" {
 		return sparkwright.Errorf(sparkwright.CodeInvalid, "a run needs an id and a state")
@@ -35,43 +49,68 @@ func (s *Store) CreateRun(ctx context.Context, r *sparkwright.Run) error {
 	if r.CreatedAt.IsZero() {
 		r.CreatedAt = time.Now().UTC().Truncate(time.Microsecond)
 	}
-	values, err := runValues(r)
+	list, err := fixed(r, req)
 	if err != nil {
 		return interpretError(operation, err)
 	}
-	_, err = s.write.ExecContext(ctx, `INSERT INTO runs (`+runColumns+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, values...)
+	more, err := changing(r)
 	if err != nil {
 		return interpretError(operation, err)
+	}
+	list = append(append(list, more...), column{"step", a.Step}, column{"foreground", number(a.Foreground)})
+	var names, marks []string
+	var values []any
+	for _, c := range list {
+		names, marks, values = append(names, c.name), append(marks, "?"), append(values, c.value)
+	}
+	return s.inTx(ctx, operation, func(tx *transaction) error {
+		if err := admit(ctx, tx, r.Session, a); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO runs (`+strings.Join(names, ", ")+`) VALUES (`+strings.Join(marks, ", ")+`)`, values...)
+		if err != nil || a.Then == nil {
+			return err
+		}
+		job, err := a.Then(ctx, tx.Tx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE runs SET job = ? WHERE id = ?`, job, r.ID)
+		return err
+	})
+}
+
+// admit refuses a new run when too many are open.
+func admit(ctx context.Context, tx *transaction, session string, a Admission) error {
+	if a.Queue > 0 {
+		var open int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE `+notFinal).Scan(&open); err != nil {
+			return err
+		}
+		if open >= a.Queue {
+			return &sparkwright.Error{
+				Code: sparkwright.CodeBusy, Message: "too many runs are waiting", Because: fmt.Sprintf("%d are under way or waiting; limits.queue_length is %d", open, a.Queue),
+				Remedy: "ask again when some have ended, or cancel some: sparkwright runs list",
+			}
+		}
+	}
+	if a.Session > 0 && session != "" {
+		var open int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE session = ? AND `+notFinal, session).Scan(&open); err != nil {
+			return err
+		}
+		if open >= a.Session {
+			return &sparkwright.Error{
+				Code: sparkwright.CodeBusy, Message: "this session has too many runs at once", Because: fmt.Sprintf("%d are under way or waiting; limits.session_runs is %d", open, a.Session),
+				Remedy: "wait for one of them, or cancel it",
+			}
+		}
 	}
 	return nil
 }
 
-// UpdateRun replaces everything of a run but its CreatedAt and its Attempts.
-// CodeConflict when the stored run is in a final state: it then stays as it is.
-func (s *Store) UpdateRun(ctx context.Context, r *sparkwright.Run) error {
-	const operation = "store the run"
-	values, err := runValues(r)
-	if err != nil {
-		return interpretError(operation, err)
-	}
-	args := append(values[1:14:14], values[15], r.ID)
-	return s.inTx(ctx, operation, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, owner = ?, question_json = ?, understood = ?,
-			generator = ?, executor = ?, reason = ?, views_json = ?, analysis = ?, declined_json = ?, fault_json = ?,
-			result_json = ?, timings_json = ?, finished_at = ? WHERE id = ? AND `+notFinal, args...)
-		if err != nil {
-			return err
-		}
-		if changed, err := result.RowsAffected(); err != nil || changed == 1 {
-			return err
-		}
-		return refused(ctx, tx, "run", "SELECT state FROM runs WHERE id = ?", r.ID)
-	})
-}
-
 // refused tells why a row could not be changed.
-func refused(ctx context.Context, tx *sql.Tx, noun, query, id string) error {
+func refused(ctx context.Context, tx *transaction, noun, query, id string) error {
 	var state string
 	switch err := tx.QueryRowContext(ctx, query, id).Scan(&state); {
 	case errors.Is(err, sql.ErrNoRows):
@@ -95,7 +134,7 @@ func (s *Store) Run(ctx context.Context, id string) (*sparkwright.Run, error) {
 		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "the id of the run is missing")
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT `+runColumns+` FROM runs
-		WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id <> ?1, id LIMIT 4`, clean(id))
+		WHERE substr(id, 1, length(?)) = ? ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END, id LIMIT 4`, clean(id), clean(id), clean(id))
 	if err != nil {
 		return nil, interpretError(operation, err)
 	}
@@ -175,44 +214,6 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// ListFilter says which runs to list. The zero value lists the newest 50.
-type ListFilter struct {
-	State  sparkwright.RunState // "" = all
-	Limit  int                  // 0 = 50; at most 1000
-	Before string               // id of a run, the last one of the page before: only older ones
-}
-
-// Runs lists runs, newest first, without their attempts. CodeNotFound when
-// Before is no run.
-func (s *Store) Runs(ctx context.Context, f ListFilter) ([]sparkwright.Run, error) {
-	const operation = "list the runs"
-	if f.Limit <= 0 {
-		f.Limit = 50
-	}
-	query, args := `SELECT `+runColumns+` FROM runs WHERE 1`, []any{}
-	if f.State != "" {
-		query, args = query+` AND state = ?`, append(args, string(f.State))
-	}
-	if f.Before != "" {
-		var created int64
-		err := s.read.QueryRowContext(ctx, `SELECT created_at FROM runs WHERE id = ?`, f.Before).Scan(&created)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil, s.noRun(ctx, f.Before)
-		}
-		if err != nil {
-			return nil, interpretError(operation, err)
-		}
-		query, args = query+` AND (created_at, id) < (?, ?)`, append(args, created, f.Before)
-	}
-	return s.list(ctx, operation, query+` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, min(f.Limit, 1000))...)
-}
-
-// Unfinished lists all runs that are in no final state, oldest first, without
-// their attempts. Their Owner tells which process carries them out.
-func (s *Store) Unfinished(ctx context.Context) ([]sparkwright.Run, error) {
-	return s.list(ctx, "list the unfinished runs", `SELECT `+runColumns+` FROM runs WHERE `+notFinal+` ORDER BY created_at, id`)
 }
 
 func (s *Store) list(ctx context.Context, operation, query string, args ...any) ([]sparkwright.Run, error) {

@@ -1,56 +1,80 @@
-// Package store keeps runs, their attempts and their events in SQLite.
-//
-// Promises. A call that returned nil is on the disk: it survives a killed
-// process and a power cut. A run or an attempt in a final state never changes
-// again. The events of a run are numbered 1, 2, 3 … without gaps, in the order
-// in which they were accepted. Any number of goroutines and processes may use
-// one database at the same time; writers take turns, readers never wait for
-// them.
-//
-// Not promised. Two writers of one run that is not final are not told of each
-// other: the last one wins, so a run has one owner (Run.Owner). A network file
-// system is not supported. Nothing is deleted here.
-//
-// The schema is changed by the numbered files in migrations, forward only. A
-// database of a newer program is refused.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/sparkwright/sparkwright"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// applicationID marks the database as ours, in SQLite's own header.
-const applicationID = 0x53504b57 // "SPKW"
-
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	write *sql.DB // one connection: writers of this process queue here
-	read  *sql.DB
+	d     dialect
+	write *conn // SQLite: one connection; writers of this process queue here
+	read  *conn
 }
 
-// Open opens the database file at path and creates or migrates it. The
-// directory is created, mode 0700. Errors: CodeConflict when the database
-// belongs to a newer program, CodeInvalid when the file is another program's
-// or the place cannot be used.
-func Open(ctx context.Context, path string) (*Store, error) {
-	path, err := filepath.Abs(path)
+// Open opens a database, and creates its tables when it has none. where is the
+// path of a SQLite file, whose directory is created with mode 0700, or a
+// postgresql:// URL. Errors: CodeConflict when the database belongs to a newer
+// program, or to an older one and Upgrade is needed; CodeInvalid when it is
+// another program's or the place cannot be used; CodeUnavailable when
+// PostgreSQL does not answer.
+func Open(ctx context.Context, where string) (*Store, error) {
+	s, err := connect(where)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.migrateWhenFree(ctx, where, false); err != nil {
+		_ = s.Close() // the reason comes first
+		return nil, err
+	}
+	return s, nil
+}
+
+// Upgrade brings the tables of an older program up to date. It is safe to
+// repeat; an interrupted one is gone on with.
+func Upgrade(ctx context.Context, where string) error {
+	s, err := connect(where)
+	if err != nil {
+		return err
+	}
+	err = s.migrateWhenFree(ctx, where, true)
+	return errors.Join(err, s.Close())
+}
+
+// IsURL reports whether where names a PostgreSQL database, not a file.
+func IsURL(where string) bool {
+	return strings.HasPrefix(where, "postgresql://") || strings.HasPrefix(where, "postgres://")
+}
+
+func connect(where string) (*Store, error) {
+	if IsURL(where) {
+		cfg, err := pgx.ParseConfig(where)
+		if err != nil {
+			return nil, &sparkwright.Error{
+				Code: sparkwright.CodeInvalid, Message: "database.url is no PostgreSQL URL that can be used", // err may hold its password
+				Remedy: "write it as postgresql://USER@HOST:PORT/DATABASE",
+			}
+		}
+		cfg.RuntimeParams["application_name"] = "sparkwright runs"
+		cfg.RuntimeParams["idle_in_transaction_session_timeout"] = idleInTransaction
+		db := stdlib.OpenDB(*cfg)
+		db.SetMaxOpenConns(maxConnections)
+		db.SetMaxIdleConns(maxConnections)
+		both := &conn{DB: db, d: inPostgres}
+		return &Store{d: inPostgres, write: both, read: both}, nil
+	}
+	path, err := filepath.Abs(where)
 	if err != nil {
 		return nil, interpretError("open the run database", err)
 	}
@@ -65,22 +89,25 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err = f.Close(); err != nil {
 		return nil, interpretError("open the run database", err)
 	}
-	s := &Store{}
-	if s.write, err = open(path, 1); err != nil {
+	s := &Store{d: inSQLite}
+	if s.write, err = openFile(path, 1); err != nil {
 		return nil, interpretError("open the run database", err)
 	}
-	if s.read, err = open(path, 4); err != nil {
-		_ = s.Close()
-		return nil, interpretError("open the run database", err)
-	}
-	if err = s.migrateWhenFree(ctx, path); err != nil {
-		_ = s.Close()
-		return nil, err
+	if s.read, err = openFile(path, 4); err != nil {
+		return nil, errors.Join(interpretError("open the run database", err), s.Close())
 	}
 	return s, nil
 }
 
-func open(path string, connections int) (*sql.DB, error) {
+// idleInTransaction (milliseconds) is when PostgreSQL ends the transaction of a
+// server that is paused in the middle of it, so that the others need not wait
+// for its locks.
+const idleInTransaction = "4000"
+
+// maxConnections bounds what one process takes of a PostgreSQL.
+const maxConnections = 12
+
+func openFile(path string, connections int) (*conn, error) {
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(15000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}}
@@ -90,13 +117,19 @@ func open(path string, connections int) (*sql.DB, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(connections)
-	return db, nil
+	return &conn{DB: db, d: inSQLite}, nil
 }
+
+// DB is the database that is written to, for the queue.
+func (s *Store) DB() *sql.DB { return s.write.DB }
+
+// Shared reports whether the database is one that several machines may share.
+func (s *Store) Shared() bool { return s.d == inPostgres }
 
 // Close closes the database. Calls in progress end first.
 func (s *Store) Close() error {
 	var err error
-	if s.read != nil {
+	if s.read != nil && s.read != s.write {
 		err = s.read.Close()
 	}
 	if closeErr := s.write.Close(); err == nil {
@@ -108,84 +141,22 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// migrateWhenFree tries again while another process switches the same new
-// file to WAL: SQLite's busy timeout does not cover that.
-func (s *Store) migrateWhenFree(ctx context.Context, path string) error {
-	deadline := time.Now().Add(15 * time.Second)
-	for {
-		err := s.migrate(ctx, path)
-		if !isBusy(err) || time.Now().After(deadline) {
-			return err
-		}
-		timer := time.NewTimer(20 * time.Millisecond)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return interpretError("open the run database", ctx.Err())
-		case <-timer.C:
-		}
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return interpretError("reach the run database", err)
 	}
-}
-
-func (s *Store) migrate(ctx context.Context, path string) error {
-	const operation = "prepare the run database"
-	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
-	if err != nil {
-		return interpretError(operation, err)
-	}
-	return s.inTx(ctx, operation, func(tx *sql.Tx) error {
-		var version, application, tables int
-		for pragma, value := range map[string]*int{
-			"PRAGMA user_version": &version, "PRAGMA application_id": &application,
-			"SELECT count(*) FROM sqlite_master": &tables,
-		} {
-			if err := tx.QueryRowContext(ctx, pragma).Scan(value); err != nil {
-				return err
-			}
-		}
-		if application != applicationID && (application != 0 || tables > 0) {
-			return &sparkwright.Error{
-				Code:    sparkwright.CodeInvalid,
-				Message: path + " is a database of another program",
-				Remedy:  "move it away, or set SPARKWRIGHT_HOME to another directory",
-			}
-		}
-		if version > len(files) {
-			return &sparkwright.Error{
-				Code:    sparkwright.CodeConflict,
-				Message: path + " was written by a newer version of sparkwright",
-				Because: fmt.Sprintf("its schema is number %d, this program knows %d", version, len(files)),
-				Remedy:  "use the newer version, or set SPARKWRIGHT_HOME to another directory",
-			}
-		}
-		for i, file := range files {
-			if i < version {
-				continue
-			}
-			text, err := migrations.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			if _, err = tx.ExecContext(ctx, string(text)); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-		}
-		if version == len(files) {
-			return nil
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d; PRAGMA application_id = %d", len(files), applicationID))
-		return err
-	})
+	return nil
 }
 
 // inTx runs f in one writing transaction. An *Error of f is returned as it
 // is, any other is interpreted.
-func (s *Store) inTx(ctx context.Context, operation string, f func(*sql.Tx) error) error {
+func (s *Store) inTx(ctx context.Context, operation string, f func(*transaction) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return interpretError(operation, err)
 	}
-	if err = f(tx); err == nil {
+	if err = f(&transaction{Tx: tx, d: s.d}); err == nil {
 		err = tx.Commit()
 	} else if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) {
 		err = errors.Join(err, rollbackErr)
@@ -196,5 +167,7 @@ func (s *Store) inTx(ctx context.Context, operation string, f func(*sql.Tx) erro
 	return nil
 }
 
-// clean makes text storable: valid UTF-8.
-func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+// clean makes text storable: valid UTF-8 without NUL.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}

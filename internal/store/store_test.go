@@ -24,6 +24,19 @@ func setup(t *testing.T) *store.Store {
 	return open(t, filepath.Join(t.TempDir(), "a b?#%é", "runs.db"))
 }
 
+// forBoth runs a test on SQLite and on PostgreSQL.
+func forBoth(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, setup(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, open(t, postgresURL(t)))
+	})
+}
+
 func open(t *testing.T, path string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), path)
@@ -41,7 +54,7 @@ func open(t *testing.T, path string) *store.Store {
 func create(t *testing.T, s *store.Store, id string, state sparkwright.RunState, at time.Time) *sparkwright.Run {
 	t.Helper()
 	r := &sparkwright.Run{ID: id, State: state, Owner: "host/1/2", CreatedAt: at, Question: sparkwright.Question{Text: "q " + id}}
-	if err := s.CreateRun(t.Context(), r); err != nil {
+	if err := s.CreateRun(t.Context(), r, sparkwright.Request{}, store.Admission{}); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -83,9 +96,12 @@ func fullRun(id string) *sparkwright.Run {
 
 func TestRunRoundTrip(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
+	forBoth(t, testRunRoundTrip)
+}
+
+func testRunRoundTrip(t *testing.T, s *store.Store) {
 	want := fullRun(store.NewRunID())
-	if err := s.CreateRun(t.Context(), want); err != nil {
+	if err := s.CreateRun(t.Context(), want, sparkwright.Request{}, store.Admission{}); err != nil {
 		t.Fatal(err)
 	}
 	finished := epoch.Add(time.Hour)
@@ -121,46 +137,52 @@ func TestRunRoundTrip(t *testing.T) {
 
 func TestFinalStatesNeverChange(t *testing.T) {
 	t.Parallel()
-	for _, state := range []sparkwright.RunState{
-		sparkwright.RunQueued, sparkwright.RunGenerating, sparkwright.RunChecking, sparkwright.RunAwaitingApproval, sparkwright.RunRunning,
-		sparkwright.RunSucceeded, sparkwright.RunFailed, sparkwright.RunDeclined, sparkwright.RunCancelled,
-	} {
-		t.Run(string(state), func(t *testing.T) {
-			t.Parallel()
-			s := setup(t)
-			r := create(t, s, "r_x", sparkwright.RunQueued, epoch)
+	forBoth(t, func(t *testing.T, s *store.Store) {
+		for _, state := range []sparkwright.RunState{
+			sparkwright.RunQueued, sparkwright.RunGenerating, sparkwright.RunChecking, sparkwright.RunAwaitingApproval, sparkwright.RunRunning,
+			sparkwright.RunSucceeded, sparkwright.RunFailed, sparkwright.RunDeclined, sparkwright.RunCancelled,
+		} {
+			id := "r_" + string(state)
+			r := create(t, s, id, sparkwright.RunQueued, epoch)
+			held, err := s.Take(t.Context(), "s_1", id, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
 			r.State = state
-			if err := s.UpdateRun(t.Context(), r); err != nil {
+			if err = s.Commit(t.Context(), held.Lease, &store.Change{Run: r, Step: "x"}); err != nil {
 				t.Fatal(err)
 			}
 			r.State, r.Understood = sparkwright.RunRunning, "changed"
-			err := s.UpdateRun(t.Context(), r)
-			got, readErr := s.Run(t.Context(), "r_x")
-			if readErr != nil {
-				t.Fatal(readErr)
-			}
-			unfinished, readErr := s.Unfinished(t.Context())
+			err = s.Commit(t.Context(), held.Lease, &store.Change{Run: r, Step: "x"})
+			got, readErr := s.Run(t.Context(), id)
 			if readErr != nil {
 				t.Fatal(readErr)
 			}
 			if state.Final() {
 				wantCode(t, err, sparkwright.CodeConflict)
-				if got.State != state || got.Understood != "" || len(unfinished) != 0 {
-					t.Errorf("stored: %+v, unfinished: %v", got, unfinished)
+				if got.State != state || got.Understood != "" {
+					t.Errorf("stored: %+v", got)
 				}
-				return
+				continue
 			}
 			wantCode(t, err, "")
-			if got.State != sparkwright.RunRunning || got.Understood != "changed" || len(unfinished) != 1 || unfinished[0].Owner != "host/1/2" {
-				t.Errorf("stored: %+v, unfinished: %v", got, unfinished)
+			if got.State != sparkwright.RunRunning || got.Understood != "changed" {
+				t.Errorf("stored: %+v", got)
 			}
-		})
-	}
+		}
+		open, err := s.OpenRuns(t.Context())
+		if err != nil || len(open) != 5 {
+			t.Errorf("open: %+v, error %v", open, err)
+		}
+	})
 }
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
+	forBoth(t, testAttempts)
+}
+
+func testAttempts(t *testing.T, s *store.Store) {
 	create(t, s, "r_x", sparkwright.RunRunning, epoch)
 	a := &sparkwright.Attempt{ID: "r_x-1", RunID: "r_x", Number: 1, State: sparkwright.AttemptSubmitting, StartedAt: epoch}
 	for _, state := range []sparkwright.AttemptState{sparkwright.AttemptSubmitting, sparkwright.AttemptRunning, sparkwright.AttemptFailed} {
@@ -181,7 +203,10 @@ func TestAttempts(t *testing.T) {
 
 func TestFinding(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
+	forBoth(t, testFinding)
+}
+
+func testFinding(t *testing.T, s *store.Store) {
 	_, err := s.Run(t.Context(), "r_abc")
 	wantCode(t, err, sparkwright.CodeNotFound)
 	for _, id := range []string{"r_abcdefghij", "r_abcxyz2345", "r_abc", "r_%", "r_zzzzzzzzzz"} {
@@ -213,14 +238,17 @@ func TestFinding(t *testing.T) {
 			t.Errorf("Run(%.20q): because %q, want %q in it", tt.id, e.Because, tt.because)
 		}
 	}
-	wantCode(t, s.CreateRun(t.Context(), &sparkwright.Run{ID: "r_abc", State: sparkwright.RunQueued}), sparkwright.CodeConflict)
-	wantCode(t, s.UpdateRun(t.Context(), &sparkwright.Run{ID: "r_no", State: sparkwright.RunQueued}), sparkwright.CodeNotFound)
-	wantCode(t, s.CreateRun(t.Context(), &sparkwright.Run{}), sparkwright.CodeInvalid)
+	wantCode(t, s.CreateRun(t.Context(), &sparkwright.Run{ID: "r_abc", State: sparkwright.RunQueued}, sparkwright.Request{}, store.Admission{}), sparkwright.CodeConflict)
+	wantCode(t, s.Commit(t.Context(), store.Lease{RunID: "r_no"}, &store.Change{Run: &sparkwright.Run{}}), sparkwright.CodeNotFound)
+	wantCode(t, s.CreateRun(t.Context(), &sparkwright.Run{}, sparkwright.Request{}, store.Admission{}), sparkwright.CodeInvalid)
 }
 
 func TestRunsPages(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
+	forBoth(t, testRunsPages)
+}
+
+func testRunsPages(t *testing.T, s *store.Store) {
 	var want []string
 	for i := range 7 { // two of each instant: the id decides
 		state := sparkwright.RunQueued
@@ -233,36 +261,39 @@ func TestRunsPages(t *testing.T) {
 	}
 	var got []string
 	for before := ""; ; before = got[len(got)-1] {
-		page, err := s.Runs(t.Context(), store.ListFilter{Limit: 3, Before: before})
+		page, err := s.List(t.Context(), sparkwright.RunFilter{Limit: 3, Cursor: before})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(page) == 0 {
-			break
-		}
-		for _, r := range page {
+		for _, r := range page.Runs {
 			got = append(got, r.ID)
+		}
+		if page.Next == "" {
+			break
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	failed, err := s.Runs(t.Context(), store.ListFilter{State: sparkwright.RunFailed})
-	if err != nil || len(failed) != 3 || failed[0].ID != "r_6" || failed[2].ID != "r_0" {
+	failed, err := s.List(t.Context(), sparkwright.RunFilter{State: sparkwright.RunFailed})
+	if err != nil || len(failed.Runs) != 3 || failed.Runs[0].ID != "r_6" || failed.Runs[2].ID != "r_0" {
 		t.Errorf("failed runs: %v, %v", failed, err)
 	}
-	_, err = s.Runs(t.Context(), store.ListFilter{Before: "r_none"})
+	_, err = s.List(t.Context(), sparkwright.RunFilter{Cursor: "r_none"})
 	wantCode(t, err, sparkwright.CodeNotFound)
 }
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
+	forBoth(t, testEvents)
+}
+
+func testEvents(t *testing.T, s *store.Store) {
 	create(t, s, "r_a", sparkwright.RunSucceeded, epoch)
 	create(t, s, "r_b", sparkwright.RunQueued, epoch)
 	want := []sparkwright.Event{
 		{Type: sparkwright.EventState, State: sparkwright.RunRunning},
-		{Type: sparkwright.EventLog, Stream: "stderr", Text: "größe 🛒\x00\n" + strings.Repeat("x", 1<<20)},
+		{Type: sparkwright.EventLog, Stream: "stderr", Text: "größe 🛒\n" + strings.Repeat("x", 1<<20)},
 		{Type: sparkwright.EventProgress, Progress: &sparkwright.Progress{Tasks: 3, BytesRead: 1 << 50, Seconds: 0.5}},
 		{Type: sparkwright.EventStep, Step: "read", Text: "reading"},
 	}
@@ -387,7 +418,7 @@ func TestCancelledContext(t *testing.T) {
 	s := setup(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantCode(t, s.CreateRun(ctx, &sparkwright.Run{ID: "r_x", State: sparkwright.RunQueued}), sparkwright.CodeCancelled)
+	wantCode(t, s.CreateRun(ctx, &sparkwright.Run{ID: "r_x", State: sparkwright.RunQueued}, sparkwright.Request{}, store.Admission{}), sparkwright.CodeCancelled)
 	_, err := s.Run(ctx, "r_x")
 	wantCode(t, err, sparkwright.CodeCancelled)
 }
@@ -408,8 +439,12 @@ func TestNewRunID(t *testing.T) {
 // must not make old runs unreadable.
 func TestStoredFormIsRead(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
-	_, err := s.Exec(t.Context(), `INSERT INTO runs VALUES ('r_old', 'succeeded', 'o', '{"text":"q","connection":"c","tables":["t"]}', 'u', 'g', 'e', 'r',
+	forBoth(t, testStoredFormIsRead)
+}
+
+func testStoredFormIsRead(t *testing.T, s *store.Store) {
+	_, err := s.Exec(t.Context(), `INSERT INTO runs (id, state, owner, question_json, understood, generator, executor, reason, views_json,
+		analysis, declined_json, fault_json, result_json, timings_json, created_at, finished_at, cancel_wanted) VALUES ('r_old', 'succeeded', 'o', '{"text":"q","connection":"c","tables":["t"]}', 'u', 'g', 'e', 'r',
 		'[{"table":"t","view":"v","row_estimate":1,"bytes":2,"partitions":3}]', 'a', '{"reason":"ambiguous","message":"m"}',
 		'{"kind":"code","class":"c","sql_state":"s","message":"m","line":1,"log":"l"}',
 		'{"version":1,"run_id":"r_old","schema":[{"name":"n","type":"t"}],"row_count":5,"preview":[[1.10]],"location":"d"}',
@@ -441,21 +476,24 @@ func TestStoredFormIsRead(t *testing.T) {
 
 func TestCancelIsSeenByTheOwner(t *testing.T) {
 	t.Parallel()
-	s := setup(t)
+	forBoth(t, testCancelIsSeenByTheOwner)
+}
+
+func testCancelIsSeenByTheOwner(t *testing.T, s *store.Store) {
 	run := &sparkwright.Run{ID: store.NewRunID(), State: sparkwright.RunQueued, Owner: "o", CreatedAt: time.Now().UTC()}
-	if err := s.CreateRun(t.Context(), run); err != nil {
+	if err := s.CreateRun(t.Context(), run, sparkwright.Request{}, store.Admission{}); err != nil {
 		t.Fatal(err)
 	}
 	if wanted, err := s.CancelRequested(t.Context(), run.ID); wanted || err != nil {
 		t.Errorf("wanted %v, error %v before the request", wanted, err)
 	}
-	if err := s.RequestCancel(t.Context(), run.ID); err != nil {
+	if err := s.RequestCancel(t.Context(), run.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	if wanted, err := s.CancelRequested(t.Context(), run.ID); !wanted || err != nil {
 		t.Errorf("wanted %v, error %v after the request", wanted, err)
 	}
-	if err := s.RequestCancel(t.Context(), "r_nobody"); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
+	if err := s.RequestCancel(t.Context(), "r_nobody", nil); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
 		t.Errorf("an unknown run: %v", err)
 	}
 }

@@ -1,0 +1,53 @@
+// Package failpoint ends or pauses the process at a named point, for crash
+// tests. Without SPARKWRIGHT_FAILPOINT in the environment there is nothing of
+// it.
+package failpoint
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Variable is the environment variable: NAME:COUNT kills the process by
+// SIGKILL the COUNTth time that the point is passed, NAME:COUNT:stop pauses it
+// by SIGSTOP.
+const Variable = "SPARKWRIGHT_FAILPOINT"
+
+// FromEnv returns what to call at every named point; nil when the environment
+// names none.
+func FromEnv() func(name string) {
+	value := os.Getenv(Variable)
+	if value == "" {
+		return nil
+	}
+	signal := syscall.SIGKILL
+	if rest, ok := strings.CutSuffix(value, ":stop"); ok {
+		value, signal = rest, syscall.SIGSTOP
+	}
+	point := value
+	count := 1
+	if i := strings.LastIndexByte(value, ':'); i >= 0 {
+		if n, err := strconv.Atoi(value[i+1:]); err == nil {
+			point, count = value[:i], n
+		}
+	}
+	var mu sync.Mutex
+	return func(name string) {
+		if name != point {
+			return
+		}
+		mu.Lock()
+		count--
+		hit := count == 0
+		mu.Unlock()
+		if hit {
+			_ = syscall.Kill(os.Getpid(), signal)
+			if signal == syscall.SIGKILL {
+				select {} // the signal ends the process
+			}
+		}
+	}
+}
