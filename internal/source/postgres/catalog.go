@@ -110,7 +110,7 @@ func (r *reader) relations(ctx context.Context, tx pgx.Tx, filter Filter) error 
 		tuples  float64
 		t       sparkwright.Table
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &relkind, &t.Comment, &tuples, &t.Bytes, &t.Readable}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &t.Schema, &t.Name, &relkind, &t.Comment, &tuples, &t.Bytes, &t.LargestPartition, &t.Readable}, func() error {
 		t.Connection, t.Database = r.at.Name, r.at.Database
 		t.Kind, t.RowEstimate = kindOf(relkind), int64(math.Round(tuples))
 		r.byOID[oid] = len(r.catalog.Tables)
@@ -130,7 +130,7 @@ func (r *reader) readColumns(ctx context.Context, tx pgx.Tx, _ Filter) error {
 		oid, enum uint32
 		c         sparkwright.Column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &c.Name, &c.Type, &c.BaseType, &c.Nullable, &c.Comment, &enum}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &c.Name, &c.Type, &c.BaseType, &c.Nullable, &c.Comment, &enum, &c.Collation}, func() error {
 		i := r.byOID[oid]
 		t := &r.catalog.Tables[i]
 		key := columnKey{i, c.Name}

@@ -16,6 +16,12 @@ import (
 	"github.com/sparkwright/sparkwright"
 )
 
+// Interpret makes an error for people of what the driver says of conn. It never
+// repeats a password.
+func Interpret(conn sparkwright.Connection, err error) *sparkwright.Error {
+	return interpretError(conn, err)
+}
+
 // interpretError is the one place where what the driver says becomes an error
 // for people. conn tells where it happened. It never repeats a password.
 func interpretError(conn sparkwright.Connection, err error) *sparkwright.Error {

@@ -18,8 +18,20 @@ SELECT a.attrelid,
        t.typname::text,
        NOT a.attnotnull,
        coalesce(pg_catalog.col_description(a.attrelid, a.attnum), ''),
-       CASE WHEN t.typtype = 'e' THEN t.oid WHEN e.typtype = 'e' THEN e.oid ELSE 0 END::oid
+       CASE WHEN t.typtype = 'e' THEN t.oid WHEN e.typtype = 'e' THEN e.oid ELSE 0 END::oid,
+       CASE WHEN coalesce(c.collname, 'default') = 'default' THEN
+                CASE WHEN a.attcollation = 0 OR d.by_bytes THEN '' ELSE d.locale END
+            WHEN c.collprovider = 'b' OR c.collprovider = 'c' AND c.collcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8') THEN ''
+            ELSE c.collname::text END
 FROM pg_catalog.pg_attribute a
+LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+CROSS JOIN (
+    -- The columns of pg_database differ between versions; as JSON they may be missing.
+    SELECT coalesce(j ->> 'datlocprovider', 'c') = 'b'
+           OR coalesce(j ->> 'datlocprovider', 'c') = 'c' AND j ->> 'datcollate' IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8') AS by_bytes,
+           coalesce(j ->> 'datlocale', j ->> 'daticulocale', j ->> 'datcollate') AS locale
+    FROM (SELECT pg_catalog.to_jsonb(b) AS j FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()) x
+) d
 LEFT JOIN resolved r ON r.oid = a.atttypid
 JOIN pg_catalog.pg_type t ON t.oid = coalesce(r.base, a.atttypid)
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'

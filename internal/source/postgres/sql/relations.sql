@@ -17,7 +17,8 @@ WITH RECURSIVE tree (root, oid) AS (
     WHERE c.relkind IN ('r', 'm', 'f')
       AND c.relnamespace <> 'pg_catalog'::regnamespace
 ), whole AS (
-    SELECT t.root, sum(greatest(s.tuples, 0)) AS tuples, max(s.tuples) AS known, sum(s.bytes)::bigint AS bytes
+    SELECT t.root, sum(greatest(s.tuples, 0)) AS tuples, max(s.tuples) AS known, sum(s.bytes)::bigint AS bytes,
+           max(s.bytes)::bigint AS largest
     FROM tree t
     JOIN size s ON s.oid = t.oid
     GROUP BY t.root
@@ -32,6 +33,7 @@ SELECT c.oid,
             WHEN c.reltuples = 0 AND c.relpages = 0 AND current_setting('server_version_num')::int < 140000 THEN -1
             ELSE c.reltuples END::float8,
        CASE WHEN c.relkind = 'p' THEN coalesce(w.bytes, 0) ELSE coalesce(s.bytes, 0) END,
+       coalesce(w.largest, 0),
        pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
