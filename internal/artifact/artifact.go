@@ -36,28 +36,38 @@ func Load(location, runID, attemptID string) (*sparkwright.Manifest, error) {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, mismatch("the manifest is broken: %v", err)
 	}
+	if err := consistent(&m, runID, attemptID); err != nil {
+		return nil, err
+	}
+	for _, p := range m.Parts {
+		if err := verify(filepath.Join(location, p.Path), p); err != nil {
+			return nil, err
+		}
+	}
+	return &m, nil
+}
+
+// consistent checks what a manifest says against itself.
+func consistent(m *sparkwright.Manifest, runID, attemptID string) error {
 	if m.Version != manifestVersion || m.RunID != runID || m.AttemptID != attemptID {
-		return nil, mismatch("the manifest is of another attempt (%s, version %d)", m.AttemptID, m.Version)
+		return mismatch("the manifest is of another attempt (%s, version %d)", m.AttemptID, m.Version)
 	}
 	var rows int64
 	for _, p := range m.Parts {
 		if !filepath.IsLocal(p.Path) {
-			return nil, mismatch("the part %q lies outside the result", p.Path)
-		}
-		if err := verify(filepath.Join(location, p.Path), p); err != nil {
-			return nil, err
+			return mismatch("the part %q lies outside the result", p.Path)
 		}
 		rows += p.Rows
 	}
 	if rows != m.RowCount || int64(len(m.Preview)) > m.RowCount || m.Truncated != (int64(len(m.Preview)) < m.RowCount) {
-		return nil, mismatch("the manifest counts %d rows, its parts %d, its preview %d", m.RowCount, rows, len(m.Preview))
+		return mismatch("the manifest counts %d rows, its parts %d, its preview %d", m.RowCount, rows, len(m.Preview))
 	}
 	for _, row := range m.Preview {
 		if len(row) != len(m.Schema) {
-			return nil, mismatch("a preview row has %d cells for %d columns", len(row), len(m.Schema))
+			return mismatch("a preview row has %d cells for %d columns", len(row), len(m.Schema))
 		}
 	}
-	return &m, nil
+	return nil
 }
 
 func verify(path string, p sparkwright.Part) error {

@@ -23,38 +23,56 @@ import (
 // batchRows is how many rows are in memory at once.
 const batchRows = 8192
 
-// Rows calls each for every row of a result, in the order of its parts. Cells
-// have the form of the manifest's preview, with every digit.
+// Opener opens a part of a result.
+type Opener func(ctx context.Context, m *sparkwright.Manifest, part sparkwright.Part) (*os.File, error)
+
+// OpenLocal opens a part that lies in a directory.
+func OpenLocal(_ context.Context, m *sparkwright.Manifest, part sparkwright.Part) (*os.File, error) {
+	f, err := os.Open(filepath.Join(m.Location, part.Path))
+	if err != nil {
+		return nil, fmt.Errorf("open a part: %w", err)
+	}
+	return f, nil
+}
+
+// Rows is RowsFrom for results in directories.
 func Rows(ctx context.Context, m *sparkwright.Manifest, each func(cells []json.RawMessage) error) error {
+	return RowsFrom(ctx, m, OpenLocal, each)
+}
+
+// RowsFrom calls each for every row of a result, in the order of its parts.
+// Cells have the form of the manifest's preview, with every digit.
+func RowsFrom(ctx context.Context, m *sparkwright.Manifest, open Opener, each func(cells []json.RawMessage) error) error {
 	for _, p := range m.Parts {
 		if p.Rows == 0 {
 			continue
 		}
-		if err := partRows(ctx, filepath.Join(m.Location, p.Path), each); err != nil {
+		f, err := open(ctx, m, p)
+		if err != nil {
+			return err
+		}
+		if err := partRows(ctx, f, filepath.Base(p.Path), each); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func partRows(ctx context.Context, path string, each func([]json.RawMessage) error) error {
-	f, err := os.Open(path) //nolint:gosec // G304: a part of a verified manifest
-	if err != nil {
-		return fmt.Errorf("open a part: %w", err)
-	}
+// partRows closes f.
+func partRows(ctx context.Context, f *os.File, name string, each func([]json.RawMessage) error) error {
 	pf, err := file.NewParquetReader(f)
 	if err != nil {
 		_ = f.Close()
-		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	defer pf.Close() //nolint:errcheck // read only
 	rd, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	batches, err := rd.GetRecordReader(ctx, nil, nil)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	defer batches.Release()
 	for batches.Next() {
@@ -62,7 +80,7 @@ func partRows(ctx context.Context, path string, each func([]json.RawMessage) err
 		for row := range int(rec.NumRows()) {
 			cells := make([]json.RawMessage, rec.NumCols())
 			for col := range cells {
-				if cells[col], err = cell(rec.Column(col), row); err != nil {
+				if cells[col], err = Cell(rec.Column(col), row); err != nil {
 					return err
 				}
 			}
@@ -72,13 +90,13 @@ func partRows(ctx context.Context, path string, each func([]json.RawMessage) err
 		}
 	}
 	if err := batches.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil
 }
 
-// cell writes one value as the job's script writes it.
-func cell(a arrow.Array, i int) (json.RawMessage, error) {
+// Cell writes one value as the job's script writes it: JSON, with every digit.
+func Cell(a arrow.Array, i int) (json.RawMessage, error) {
 	if a.IsNull(i) {
 		return json.RawMessage("null"), nil
 	}
@@ -159,7 +177,7 @@ func list(values arrow.Array, from, to int) (json.RawMessage, error) {
 		if i > from {
 			out = append(out, ", "...)
 		}
-		v, err := cell(values, i)
+		v, err := Cell(values, i)
 		if err != nil {
 			return nil, err
 		}
@@ -176,7 +194,7 @@ func object(v *array.Map, i int) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		val, err := cell(v.Items(), k)
+		val, err := Cell(v.Items(), k)
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +211,7 @@ func fields(v *array.Struct, i int) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		val, err := cell(v.Field(k), i)
+		val, err := Cell(v.Field(k), i)
 		if err != nil {
 			return nil, err
 		}

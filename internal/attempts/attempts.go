@@ -147,7 +147,9 @@ func judge(d Data, log string) sparkwright.Outcome {
 	if out.Fault.Kind == sparkwright.FaultCancelled {
 		out.State = sparkwright.AttemptCancelled
 	}
-	out.Fault.Log = log
+	if log != "" { // else what the job said of its causes
+		out.Fault.Log = log
+	}
 	return out
 }
 
