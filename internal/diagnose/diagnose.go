@@ -1,6 +1,11 @@
-// Package diagnose tells from a job's fault whose fault it is, why it
-// happened, and what to do. SQLSTATE and Spark's error class come first, text
-// patterns only where neither tells.
+// Package diagnose tells from everything that a failed job left behind what
+// the earliest cause was, whose it is, and what to do. It asks no model.
+//
+// SQLSTATE and Spark's error class come first, text patterns only where
+// neither tells. A class has a rank: a root cause wins over what often follows
+// from it (lost executors, broken connections, capacity that ran out), wherever
+// they stand in the log; among equals the earlier one wins. The table of classes
+// is in one file per group; docs/troubleshooting.md is generated from it.
 package diagnose
 
 import (
@@ -10,96 +15,143 @@ import (
 	"github.com/sparkwright/sparkwright"
 )
 
-// rule is one known failure. The first rule that matches wins.
-type rule struct {
-	states  []string // SQLSTATE, or its class when two characters long
-	pattern *regexp.Regexp
-	kind    sparkwright.FaultKind
-	because string
-	remedy  string
+// Log is one thing that a failed job left behind.
+type Log struct {
+	Name string // driver stderr, driver stdout, executor 1 stderr, state details
+	Text string
 }
 
-func re(s string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + s) }
-
-// rules are ordered: root causes before their consequences.
-var rules = []rule{
-	{
-		pattern: re(`No space left on device|Disk quota exceeded|Errno 28`), kind: sparkwright.FaultInfrastructure,
-		because: "the disk of the result directory or of Spark's scratch space is full",
-		remedy:  "free some space, or set results.dir to another disk; then ask again",
-	},
-	{
-		pattern: re(`ClassNotFoundException: org\.postgresql\.Driver|No suitable driver`), kind: sparkwright.FaultInfrastructure,
-		because: "the PostgreSQL JDBC driver is not on the job's class path",
-		remedy:  "sparkwright runtime install; on a cluster, pass the driver with --jars",
-	},
-	{
-		states: []string{"28P01"}, pattern: re(`password authentication failed|no password was provided`), kind: sparkwright.FaultInfrastructure,
-		because: "PostgreSQL refused the login", remedy: "check the connection's user and secret: sparkwright connections test NAME",
-	},
-	{
-		states: []string{"53300"}, pattern: re(`too many connections|remaining connection slots|too many clients`), kind: sparkwright.FaultTransient,
-		because: "PostgreSQL has no free connection for this role", remedy: "try again later, or ask for less parallel reads",
-	},
-	{
-		states: []string{"42501"}, pattern: re(`ERROR: permission denied for`), kind: sparkwright.FaultInfrastructure,
-		because: "the connection's role may not read a table of the question",
-		remedy:  "GRANT SELECT ON the table TO the role, and USAGE ON its schema",
-	},
-	{
-		pattern: re(`ERROR: (relation|table) .* does not exist|could not open relation|TABLE_OR_VIEW_NOT_FOUND.*pg_`), kind: sparkwright.FaultInfrastructure,
-		because: "a table of the question is gone: it was dropped or renamed after the catalog was read",
-		remedy:  "look at the tables there are now: sparkwright tables",
-	},
-	{
-		states: []string{"57014"}, pattern: re(`canceling statement due to statement timeout`), kind: sparkwright.FaultTimeout,
-		because: "PostgreSQL ended the statement at its statement_timeout", remedy: "ask for less, add an index, or raise the role's statement_timeout",
-	},
-	{
-		states: []string{"57P01", "57P03"}, pattern: re(`terminating connection due to administrator command|database system is (starting up|shutting down|in recovery)`),
-		kind: sparkwright.FaultTransient, because: "PostgreSQL was restarted or ended the connection", remedy: "ask again",
-	},
-	{
-		pattern: re(`Connection to \S+ refused|The connection attempt failed|UnknownHostException|Connect timed out`),
-		kind:    sparkwright.FaultInfrastructure, because: "the job could not reach PostgreSQL",
-		remedy: "check that it runs and that host and port are right: sparkwright connections test NAME",
-	},
-	{
-		pattern: re(`An I/O error occurred while sending to the backend|java\.io\.EOFException|connection has been closed`),
-		kind:    sparkwright.FaultTransient, because: "the connection to PostgreSQL broke", remedy: "ask again",
-	},
-	{
-		pattern: re(`Bad value for type BigDecimal ?: ?NaN`), kind: sparkwright.FaultCode,
-		because: "a numeric column holds NaN, which Spark's decimals cannot", remedy: "filter these rows, or read the column through a view that casts it",
-	},
-	{
-		pattern: re(`java\.lang\.OutOfMemoryError|MemoryError|bigger than spark\.driver\.maxResultSize`), kind: sparkwright.FaultInfrastructure,
-		because: "the memory limit was reached", remedy: "ask for less, or raise spark.driver_memory or spark.client_memory_mb in the settings",
-	},
-	{
-		pattern: re(`StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|Connection reset by peer|SESSION_(CLOSED|CHANGED|NOT_FOUND)`), kind: sparkwright.FaultLost,
-		because: "the Spark server ended during the run", remedy: "ask again; when it happens twice, raise spark.driver_memory in the settings",
-	},
+// Finding is a class that was found, with the lines that show it.
+type Finding struct {
+	Class    Class
+	Evidence []string // at most evidenceLines, as they stand in the log, secrets masked
+	Log      string   // name of the log that shows it
 }
 
-// Explain completes a fault: its kind, cause and remedy, and a message
-// without stack traces. It never changes what is already known.
-func Explain(f *sparkwright.Fault) {
-	text := f.Message + "\n" + f.Log
-	for _, r := range rules {
-		if !r.matches(f.SQLState, text) {
+const (
+	evidenceLines = 3
+	evidenceWidth = 300
+)
+
+// match is where a class was found. Lower is better in each field, in order.
+type match struct {
+	class     *compiled
+	rank      int
+	structure int // 0 = named by SQLSTATE or Spark's class, 1 = by its text
+	log, at   int
+}
+
+func (m match) before(o match) bool {
+	switch {
+	case m.rank != o.rank:
+		return m.rank < o.rank
+	case m.structure != o.structure:
+		return m.structure < o.structure
+	case m.log != o.log:
+		return m.log < o.log
+	default:
+		return m.at < o.at
+	}
+}
+
+// Find returns the earliest root cause that the fault and the logs show, or
+// nil when they show none that is known. Logs are given in the order in which
+// they tell of causes: what the job itself said first, summaries last.
+func Find(f *sparkwright.Fault, logs ...Log) *Finding {
+	all := append([]Log{{"fault", f.Message}, {"log", f.Log}}, logs...)
+	found := matches(f, all)
+	if len(found) == 0 {
+		return nil
+	}
+	best := found[0]
+	for _, m := range found[1:] {
+		if m.before(best) {
+			best = m
+		}
+	}
+	return &Finding{Class: best.class.Class, Log: all[best.log].Name, Evidence: evidence(all[best.log].Text, best)}
+}
+
+// matches finds every class once, at its best place.
+func matches(f *sparkwright.Fault, logs []Log) []match {
+	var out []match
+	known := table()
+	for i := range known {
+		c := &known[i]
+		best, found := match{}, false
+		for n, log := range logs {
+			at, ok := c.byStructure(f, log.Text)
+			structure := 0
+			if !ok {
+				at, ok = c.byPattern(log.Text)
+				structure = 1
+			}
+			m := match{class: c, rank: c.Rank, structure: structure, log: n, at: at}
+			if ok && (!found || m.before(best)) {
+				best, found = m, true
+			}
+		}
+		if found {
+			out = append(out, best)
+		}
+	}
+	return out
+}
+
+// evidence is the line of the match, and further lines that show the same.
+func evidence(text string, m match) []string {
+	start := strings.LastIndexByte(text[:m.at], '\n') + 1
+	var out []string
+	for line := range strings.SplitSeq(text[start:], "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" {
 			continue
 		}
+		if len(out) > 0 {
+			if _, same := m.class.byPattern(line); !same {
+				continue
+			}
+		}
+		if r := []rune(mask(line)); len(r) > evidenceWidth {
+			line = string(r[:evidenceWidth]) + "…"
+		} else {
+			line = string(r)
+		}
+		if len(out) == 0 || out[len(out)-1] != line {
+			out = append(out, line)
+		}
+		if len(out) == evidenceLines {
+			break
+		}
+	}
+	return out
+}
+
+var secrets = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|authorization)["']?\s*[=:]\s*["']?)[^\s"'&,;]+`)
+
+// mask takes values of secrets out of a line.
+func mask(line string) string { return secrets.ReplaceAllString(line, "${1}***") }
+
+// Explain completes a fault: its kind, cause, remedy, diagnosis, and a message
+// without stack traces. It never changes what is already known; what EMR
+// Serverless says of a job is evidence, not yet a cause.
+func Explain(f *sparkwright.Fault) {
+	var details []Log
+	said := f.Class == "EMR_JOB_FAILED" || strings.HasPrefix(f.Because, "Job failed, please check complete logs")
+	if said {
+		details = append(details, Log{"details", f.Because})
+	}
+	if found := Find(f, details...); found != nil {
+		c := found.Class
 		if f.Kind == "" || f.Kind == sparkwright.FaultLost && f.Because == "" {
-			f.Kind = r.kind
+			f.Kind = c.Kind
 		}
-		if f.Because == "" {
-			f.Because = r.because
+		if f.Because == "" || said {
+			f.Because, f.Diagnosis = c.Because, &sparkwright.Diagnosis{Class: c.ID, Evidence: found.Evidence, Check: c.Check}
 		}
-		if f.Remedy == "" {
-			f.Remedy = r.remedy
+		if f.Remedy == "" || said {
+			f.Remedy = c.Remedy
 		}
-		break
 	}
 	if f.Kind == "" {
 		// Whatever Spark or Python raised without a cause outside is the code's.
@@ -109,15 +161,6 @@ func Explain(f *sparkwright.Fault) {
 		f.Remedy = "ask in other words, or correct the code: sparkwright runs show RUN --code > fix.py; sparkwright run fix.py"
 	}
 	f.Message = firstSentence(f.Message)
-}
-
-func (r *rule) matches(state, text string) bool {
-	for _, s := range r.states {
-		if s == state && state != "" {
-			return true
-		}
-	}
-	return r.pattern.MatchString(text)
 }
 
 // firstSentence keeps what a person reads: the text before Spark's plan and
