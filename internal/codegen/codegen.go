@@ -9,7 +9,11 @@ package codegen
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
 	"strings"
 	"text/template"
 
@@ -22,13 +26,16 @@ var prompts embed.FS
 // maxTokens bounds a reply, with the reasoning that some models count in.
 const maxTokens = 8000
 
-// Generator implements sparkwright.Generator with a model. It is safe for
-// concurrent use.
+// Generator implements sparkwright.VersionedGenerator with a model. It is safe
+// for concurrent use.
 type Generator struct {
 	model     sparkwright.Model
 	system    string
 	templates *template.Template
+	version   string
 }
+
+var _ sparkwright.VersionedGenerator = (*Generator)(nil)
 
 // New returns a generator that asks the model.
 func New(model sparkwright.Model) *Generator {
@@ -40,8 +47,35 @@ func New(model sparkwright.Model) *Generator {
 		model:     model,
 		system:    string(system),
 		templates: template.Must(template.ParseFS(prompts, "prompts/*.tmpl")),
+		version:   version(prompts, model.Name()),
 	}
 }
+
+// readingVersion is raised when another description of the tables, or another
+// reading of replies, makes another analysis of the same prompts and reply.
+const readingVersion = 1
+
+// version is the hash of the prompts, the model and how its replies are read.
+func version(prompts fs.FS, model string) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%d %q %d", readingVersion, model, maxTokens)
+	err := fs.WalkDir(prompts, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(prompts, path)
+		_, _ = fmt.Fprintf(h, "\n%q %q", path, text)
+		return err
+	})
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	return "model " + model + " " + hex.EncodeToString(h.Sum(nil))
+}
+
+// Version implements sparkwright.VersionedGenerator: another model or other
+// prompts have another version.
+func (g *Generator) Version() string { return g.version }
 
 // Generate implements sparkwright.Generator. Errors are those of the model,
 // CodeInvalid without question or tables, and CodeJobFailed when the reply
@@ -59,6 +93,7 @@ func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateReques
 	if err != nil {
 		return nil, err
 	}
+	reply.Usage = sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
 	if a := reply.Analysis; a != nil {
 		a.Views = Views(a.Code, req.Catalog)
 		a.Generator = "model " + g.model.Name()
@@ -75,10 +110,11 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 	if req.Catalog == nil || len(req.Catalog.Tables) == 0 {
 		return sparkwright.ModelRequest{}, sparkwright.Errorf(sparkwright.CodeInvalid, "there is no table to ask about")
 	}
-	text, err := g.render("user.md.tmpl", map[string]string{
+	text, err := g.render("user.md.tmpl", map[string]any{
 		"Tables":       describe(req.Catalog),
 		"Instructions": block(req.Instructions, maxInstructions),
 		"Question":     block(req.Question, maxQuestion),
+		"Previous":     earlier(req.Previous),
 	})
 	if err != nil {
 		return sparkwright.ModelRequest{}, err
@@ -91,6 +127,18 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 		})
 	}
 	return sparkwright.ModelRequest{System: g.system, User: text, MaxTokens: maxTokens}, err
+}
+
+// earlier is what the prompt tells of the conversation; nil for none.
+func earlier(p *sparkwright.Previous) *sparkwright.Previous {
+	if p == nil || len(p.Questions) == 0 {
+		return nil
+	}
+	out := &sparkwright.Previous{Code: block(p.Code, maxCode), Understood: quoted(p.Understood, maxEarlier)}
+	for _, q := range p.Questions {
+		out.Questions = append(out.Questions, quoted(q, maxEarlier))
+	}
+	return out
 }
 
 func (g *Generator) render(name string, data any) (string, error) {

@@ -61,7 +61,11 @@ func describeTable(b *strings.Builder, c *sparkwright.Catalog, t *sparkwright.Ta
 	if t.RowEstimate >= 0 {
 		rows = fmt.Sprintf("about %d rows", t.RowEstimate)
 	}
-	fmt.Fprintf(b, "view %s: %s %s.%s, %s\n", name(t.View), strings.ReplaceAll(string(t.Kind), "_", " "), name(t.Schema), name(t.Name), rows)
+	kind := strings.ReplaceAll(string(t.Kind), "_", " ")
+	if !readplan.FromPostgres(t) {
+		kind, d.postgres = t.Format+" files", false
+	}
+	fmt.Fprintf(b, "view %s: %s %s.%s, %s\n", name(t.View), kind, name(t.Schema), name(t.Name), rows)
 	if t.Comment != "" {
 		fmt.Fprintf(b, "  comment: %s\n", quoted(t.Comment, 2*max(d.comment, 60)))
 	}

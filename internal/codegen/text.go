@@ -16,6 +16,7 @@ const (
 	maxInstructions = 20_000
 	maxCode         = 60_000
 	maxFault        = 1500
+	maxEarlier      = 2000 // each earlier question
 )
 
 // line makes foreign text one line: control and invisible characters become

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,6 +31,11 @@ func spec() jobscript.Spec {
 			Connection: "Other DB", Schema: "public", Name: "prices", View: "prices",
 			Columns: []sparkwright.Column{{Name: "a", BaseType: "int4"}, {Name: "m", BaseType: "_money"}},
 		},
+		{
+			Source: sparkwright.SourceFiles, Location: "file:///data/a b.csv", Format: "csv", Options: map[string]string{"header": "true", "sep": ","},
+			Connection: "files", Schema: "local", Name: "a b", View: "a_b",
+			Columns: []sparkwright.Column{{Name: "x`y", BaseType: "int8"}, {Name: "price", Type: "numeric(4,2)", BaseType: "numeric"}},
+		},
 	}}
 	return jobscript.Spec{
 		RunID: "r_golden", AttemptID: "r_golden-1", Location: "/results/r_golden/1", PreviewRows: 100,
@@ -39,6 +45,10 @@ func spec() jobscript.Spec {
 			{Name: "shop", URL: "jdbc:postgresql://localhost:5432/shop"},
 		},
 		Reads: readplan.Plan(catalog, nil, readplan.Options{Cores: 2}),
+		Snapshots: []sparkwright.Snapshot{
+			{Connection: "Other DB", None: "the server is a standby", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)},
+			{Connection: "shop", ID: "00000003-0000001B-1", LSN: "0/1A2B3C", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)},
+		},
 	}
 }
 
@@ -48,19 +58,7 @@ func TestRenderGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "script.py.golden")
-	if *update {
-		if err = os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Error(diff)
-	}
+	golden(t, filepath.Join("testdata", "script.py.golden"), got)
 }
 
 // EMR 7 ships Python 3.9.
@@ -70,10 +68,31 @@ func TestScriptIsPython39(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	python39(t, script)
+}
+
+func python39(t *testing.T, script string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "python3", "-c", "import ast, sys; ast.parse(sys.stdin.read(), feature_version=(3, 9))")
 	cmd.Stdin = strings.NewReader(script)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -112,7 +131,7 @@ func TestExtract(t *testing.T) {
 			t.Errorf("%s: got %q, %v", name, got, ok)
 		}
 	}
-	if diff := cmp.Diff([]string{`shop.sales.od"d.t`, "Other DB.public.prices"}, jobscript.Tables(script)); diff != "" {
+	if diff := cmp.Diff([]string{`shop.sales.od"d.t`, "Other DB.public.prices", "files.local.a b"}, jobscript.Tables(script)); diff != "" {
 		t.Error(diff)
 	}
 	if _, ok := jobscript.Extract("from pyspark.sql import SparkSession\n"); ok {

@@ -65,6 +65,32 @@ def dry_run(code: str, remote: str, views: list[dict[str, Any]]) -> tuple[Schema
             sessions.release(session, _RELEASE_SECONDS)
 
 
+def explain(code: str, prologue: str, remote: str) -> tuple[str, Fault | None]:
+    """Return Spark's formatted plan of the result over the run's real views.
+
+    The prologue makes the views in a session of its own; no rows are read.
+    """
+    session = None
+    tree = ast.parse(code, FILENAME)
+    try:
+        session = sessions.connect(sessions.without_session_id(remote))
+        exec(compile(prologue, "<views>", "exec"), {"__name__": "__main__", "spark": session})
+        scope: dict[str, Any] = {"__name__": "__main__", "spark": session}
+        sink = _Discard()
+        with (
+            _actions_denied(),
+            contextlib.redirect_stdout(sink),
+            contextlib.redirect_stderr(sink),
+        ):
+            exec(compile(tree, FILENAME, "exec"), scope)
+        return scope["result"]._explain_string(mode="formatted"), None
+    except BaseException as error:
+        return "", fault_of(error, tree)
+    finally:
+        if session is not None:
+            sessions.release(session, _RELEASE_SECONDS)
+
+
 def _resolve(
     session: SparkSession, tree: ast.Module, program: types.CodeType
 ) -> tuple[Schema, Fault | None]:

@@ -9,6 +9,11 @@ request                                     reply
 {"op":"policy","id","code","views":[name]}  {"type":"policy","id","violations":[...]}
 {"op":"dryrun","id","code","remote",        {"type":"dryrun","id","schema":[...],
  "views":[{"name","columns":[...]}]}         "fault":null|{...}}
+{"op":"explain","id","code","prologue",     {"type":"explain","id","plan",
+ "remote","env"}                             "fault":null|{...}}
+{"op":"translate","id","code",              {"type":"translate","id","translation":
+ "views":[{"name","schema","table",          {"sql","loose","key"} or {"why"}}
+ "columns":[...]}]}
 {"op":"run","id","script","remote",         {"type":"progress",...}*,
  "env","limits":{"memory_bytes"}}            {"type":"done","id","exit"}; process exits
 anything else                               {"type":"error","id","message"}
@@ -79,6 +84,19 @@ def _answer(request: Message, check: Any, dry_run: Any) -> Message:
         if op == "dryrun":
             schema, fault = dry_run(str(request["code"]), str(request["remote"]), request["views"])
             return {"type": "dryrun", "id": number, "schema": schema, "fault": fault}
+        if op == "explain":
+            from sparkwright_client.dryrun import explain
+
+            os.environ.update({str(k): str(v) for k, v in request["env"].items()})
+            plan, fault = explain(
+                str(request["code"]), str(request["prologue"]), str(request["remote"])
+            )
+            return {"type": "explain", "id": number, "plan": plan, "fault": fault}
+        if op == "translate":
+            from sparkwright_client.translate import translate
+
+            found_sql = translate(str(request["code"]), request["views"])
+            return {"type": "translate", "id": number, "translation": found_sql}
     except Exception as error:
         return {"type": "error", "id": number, "message": f"{type(error).__name__}: {error}"}
     return {"type": "error", "id": number, "message": f"unknown op {op!r}"}

@@ -1,0 +1,66 @@
+package codegen_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/codegen"
+	"github.com/sparkwright/sparkwright/internal/model/openai"
+	"github.com/sparkwright/sparkwright/internal/model/openai/openaitest"
+)
+
+func overTheWire(t *testing.T, name string, answers ...openaitest.Answer) *codegen.Generator {
+	t.Helper()
+	m, err := openai.New(openai.Config{BaseURL: openaitest.New(t, answers...).URL, Model: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return codegen.New(m)
+}
+
+// What the server counts is what limits.run_tokens is compared with; a decline
+// costs tokens too.
+func TestUsageIsWhatTheServerCounts(t *testing.T) {
+	t.Parallel()
+	g := overTheWire(t, "m",
+		openaitest.Stream(openaitest.Chunk(goodReply, "stop"), openaitest.Usage(1200, 34), openaitest.Done),
+		openaitest.Stream(openaitest.Chunk("DECLINED: unanswerable: No.", "stop"), openaitest.Usage(1300, 5), openaitest.Done),
+		openaitest.Stream(openaitest.Chunk(goodReply, "stop"), openaitest.Done), // a server that does not count
+	)
+	for _, want := range []sparkwright.Usage{
+		{InputTokens: 1200, OutputTokens: 34, Calls: 1}, {InputTokens: 1300, OutputTokens: 5, Calls: 1}, {Calls: 1},
+	} {
+		reply, err := g.Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, reply.Usage); diff != "" {
+			t.Error(diff)
+		}
+		if a := reply.Analysis; a != nil && a.Tokens != want.InputTokens+want.OutputTokens {
+			t.Errorf("the analysis has %d tokens, want those of %+v", a.Tokens, want)
+		}
+	}
+}
+
+// Answers that are kept are those of the same model and the same prompts.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	small, again, large := overTheWire(t, "small", openaitest.Hang), overTheWire(t, "small", openaitest.Hang), overTheWire(t, "large", openaitest.Hang)
+	if small.Version() == "" || small.Version() != again.Version() {
+		t.Errorf("the same generator has the versions %q and %q", small.Version(), again.Version())
+	}
+	if small.Version() == large.Version() {
+		t.Errorf("another model has the same version %q", small.Version())
+	}
+	prompts := map[string]string{"prompts/system.md": "Write code.", "prompts/user.md.tmpl": "{{.Question}}"}
+	base := codegen.VersionOf(prompts, "m")
+	for path, text := range map[string]string{"prompts/system.md": "Write good code.", "prompts/more.tmpl": ""} {
+		changed := map[string]string{"prompts/system.md": prompts["prompts/system.md"], "prompts/user.md.tmpl": prompts["prompts/user.md.tmpl"], path: text}
+		if codegen.VersionOf(changed, "m") == base {
+			t.Errorf("%s has changed, the version has not", path)
+		}
+	}
+}
