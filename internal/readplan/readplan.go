@@ -4,21 +4,20 @@
 //
 // The rules, and where they come from (measurements: docs/architecture.md):
 //
-//   - Several views of one connection are read unpartitioned: Spark then hands
-//     joins and aggregates over them to PostgreSQL as one statement, which
-//     partitioned views lose.
-//   - A single large table is read in parallel along an indexed integer or date
-//     column whose bounds pg_stats knows; partial aggregates are still pushed.
+//   - Spark's plan over unpartitioned views tells which tables PostgreSQL answers
+//     for by itself: those need no parallel reads, and would lose joins by them.
+//     Without that plan several views of one connection stay unpartitioned.
+//   - A large table whose rows travel is read in parallel: along an indexed
+//     integer or date column in equal steps where its values are spread evenly,
+//     in ranges of equal frequency from pg_stats where they are not, and by
+//     ranges of pages where no column serves.
 //   - Everything else is one read.
 package readplan
 
 import (
 	"fmt"
-	"math"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sparkwright/sparkwright"
 )
@@ -33,11 +32,28 @@ const (
 	fetchBytes = 4 << 20
 )
 
-// Options are the limits of the machine that reads.
+// Options are the limits of the machine that reads, and what is known.
 type Options struct {
 	Cores          int // that work for this run
 	MaxConnections int // reads at once, per connection
+	// Scanned are the views whose rows travel to Spark, by Spark's own plan; nil
+	// = not known. For the others PostgreSQL answers by itself.
+	Scanned map[string]bool
+	// Pages allows ranges of pages: PostgreSQL 14 or later, and one snapshot,
+	// without which a row that is updated meanwhile could be met twice.
+	Pages bool
 }
+
+// Strategy is how the rows of one table travel.
+type Strategy string
+
+// The strategies.
+const (
+	Whole    Strategy = "whole"  // one read, or none: PostgreSQL answers by itself
+	ByColumn Strategy = "column" // equal steps of a column; partial aggregates stay in PostgreSQL
+	ByRanges Strategy = "ranges" // ranges of a column that hold equally many rows
+	ByPages  Strategy = "pages"  // ranges of the table's pages
+)
 
 // Read is how one table is read.
 type Read struct {
@@ -46,10 +62,13 @@ type Read struct {
 	Columns    []SparkColumn
 	FetchSize  int
 	Partitions int    // 1 = a single read
-	Column     string // partition column, when Partitions > 1
+	Column     string // partition column, when Partitions > 1; "" for pages
 	Lower      string
 	Upper      string
 	ByQuery    bool // the schema cannot be loaded as a whole: read by a query
+	Strategy   Strategy
+	Predicates []string // of ByRanges and ByPages: each row is in exactly one
+	Why        string   // the choice, for people
 }
 
 // Kept are the columns that the view shows.
@@ -72,7 +91,7 @@ func Plan(catalog *sparkwright.Catalog, used []string, opt Options) []Read {
 	}
 	perConnection := map[string]int{}
 	for i := range catalog.Tables {
-		if t := &catalog.Tables[i]; used == nil || isUsed[t.View] {
+		if t := &catalog.Tables[i]; FromPostgres(t) && (used == nil || isUsed[t.View]) {
 			perConnection[t.Connection]++
 		}
 	}
@@ -82,19 +101,36 @@ func Plan(catalog *sparkwright.Catalog, used []string, opt Options) []Read {
 		if used != nil && !isUsed[t.View] {
 			continue
 		}
-		r := Read{View: t.View, Table: *t, Partitions: 1}
+		r := Read{View: t.View, Table: *t, Partitions: 1, Strategy: Whole}
 		for j := range t.Columns {
 			c := SparkType(&t.Columns[j])
+			if t.Source == sparkwright.SourceGlue { // its types are Spark's own
+				c = SparkColumn{Name: t.Columns[j].Name, Type: t.Columns[j].Type}
+			}
 			r.ByQuery = r.ByQuery || c.Unloadable
 			r.Columns = append(r.Columns, c)
 		}
+		if !FromPostgres(t) { // Spark splits files by itself
+			reads = append(reads, r)
+			continue
+		}
 		r.FetchSize = fetchSize(t)
-		if perConnection[t.Connection] == 1 && !r.ByQuery {
-			partition(&r, opt)
+		switch scanned := opt.Scanned[t.View]; {
+		case opt.Scanned != nil && !scanned:
+			r.Why = "PostgreSQL answers by itself"
+		case opt.Scanned == nil && perConnection[t.Connection] > 1:
+			r.Why = "several tables of one connection: PostgreSQL may join them"
+		default:
+			partition(&r, opt, scanned)
 		}
 		reads = append(reads, r)
 	}
 	return reads
+}
+
+// FromPostgres reports whether a table is read over JDBC; others are files.
+func FromPostgres(t *sparkwright.Table) bool {
+	return t.Source == "" || t.Source == sparkwright.SourcePostgres
 }
 
 func fetchSize(t *sparkwright.Table) int {
@@ -107,83 +143,6 @@ func fetchSize(t *sparkwright.Table) int {
 		width += w
 	}
 	return max(100, min(10_000, fetchBytes/max(1, width)))
-}
-
-// partition sets the partition column and bounds when the table is large and
-// has a column that serves.
-func partition(r *Read, opt Options) {
-	t := &r.Table
-	if t.Bytes < largeBytes {
-		return
-	}
-	n := int(math.Ceil(float64(t.Bytes) / partitionBytes))
-	n = min(n, 4*max(1, opt.Cores))
-	if opt.MaxConnections > 0 {
-		n = min(n, opt.MaxConnections)
-	}
-	if n < 2 {
-		return
-	}
-	for _, name := range candidates(t) {
-		col := t.Column(name)
-		if col == nil || col.Stats == nil {
-			continue
-		}
-		lower, upper, ok := bounds(col)
-		if !ok {
-			continue
-		}
-		r.Partitions, r.Column, r.Lower, r.Upper = n, name, lower, upper
-		return
-	}
-}
-
-// candidates are the leading columns of the primary key and the indexes.
-func candidates(t *sparkwright.Table) []string {
-	var names []string
-	if len(t.PrimaryKey) > 0 {
-		names = append(names, t.PrimaryKey[0])
-	}
-	for _, ix := range t.Indexes {
-		if len(ix.Columns) > 0 {
-			names = append(names, ix.Columns[0])
-		}
-	}
-	return names
-}
-
-// bounds are the ends of the histogram, as Spark's lowerBound and upperBound
-// want them. They only place the cuts: rows outside them, and nulls, are read
-// by the first and the last partition.
-func bounds(col *sparkwright.Column) (lower, upper string, ok bool) {
-	h := col.Stats.Histogram
-	if len(h) < 2 {
-		return "", "", false
-	}
-	lower, upper = h[0], h[len(h)-1]
-	switch col.BaseType {
-	case "int2", "int4", "int8":
-		a, errA := strconv.ParseInt(lower, 10, 64)
-		b, errB := strconv.ParseInt(upper, 10, 64)
-		return lower, upper, errA == nil && errB == nil && a < b
-	case "date":
-		return timeBounds(lower, upper, time.DateOnly)
-	case "timestamp", "timestamptz":
-		// Text of pg_stats: 2025-01-02 03:04:05.678+00 in a UTC session.
-		cut := len(time.DateTime)
-		if len(lower) < cut || len(upper) < cut {
-			return "", "", false
-		}
-		return timeBounds(lower[:cut], upper[:cut], time.DateTime)
-	default:
-		return "", "", false
-	}
-}
-
-func timeBounds(lower, upper, layout string) (lo, hi string, ok bool) {
-	a, errA := time.Parse(layout, lower)
-	b, errB := time.Parse(layout, upper)
-	return lower, upper, errA == nil && errB == nil && a.Before(b)
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)

@@ -76,14 +76,24 @@ func TestPartitionsReadEachRowOnce(t *testing.T) {
 	t.Cleanup(func() { e.Close(context.Background()) })
 	reads := readplan.Plan(catalog, []string{"parts"}, readplan.Options{Cores: 2})
 	reads[0].Partitions, reads[0].Column, reads[0].Lower, reads[0].Upper = 4, "k", "100", "200"
-	m := run(t, e, conn, password, reads, "result = spark.sql('SELECT count(*) AS n, count(k) AS k, sum(v) AS s FROM parts')")
-	got, err := json.Marshal(m.Preview)
-	if err != nil {
-		t.Fatal(err)
+	const analysis = "result = spark.sql('SELECT count(*) AS n, count(k) AS k, sum(v) AS s FROM parts WHERE v > 0')"
+	check := func(how string) {
+		t.Helper()
+		reads[0].View = "parts"
+		m := run(t, e, conn, password, reads, analysis)
+		got, err := json.Marshal(m.Preview)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != "[[1000,900,500500]]" {
+			t.Errorf("%s: count, keys, sum: %s", how, got)
+		}
 	}
-	if string(got) != "[[1000,900,500500]]" {
-		t.Errorf("count, keys, sum: %s", got)
-	}
+	check("equal steps")
+	reads[0].Predicates = []string{`("k" < 300 OR "k" IS NULL)`, `"k" >= 300 AND "k" < 800`, `"k" >= 800`}
+	check("ranges")
+	reads[0].Predicates = []string{"ctid < '(2,0)'::tid", "ctid >= '(2,0)'::tid"}
+	check("pages")
 }
 
 func setup(t *testing.T) (catalog *sparkwright.Catalog, conn sparkwright.Connection, password string) {
@@ -96,13 +106,7 @@ func setup(t *testing.T) (catalog *sparkwright.Catalog, conn sparkwright.Connect
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Stop(context.Background()) })
-	conn = srv.Connection()
-	conn.Name = "t"
-	text, err := os.ReadFile(strings.TrimPrefix(conn.Secret, "file:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cred := sparkwright.Credentials{User: conn.User, Password: strings.TrimSpace(string(text))}
+	conn, cred := loginOf(t, srv)
 	cfg, err := postgres.Config(conn, cred)
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +135,18 @@ func setup(t *testing.T) (catalog *sparkwright.Catalog, conn sparkwright.Connect
 	return catalog, conn, cred.Password
 }
 
+// loginOf is the superuser's.
+func loginOf(t *testing.T, srv *pgembed.Server) (sparkwright.Connection, sparkwright.Credentials) {
+	t.Helper()
+	conn := srv.Connection()
+	conn.Name = "t"
+	text, err := os.ReadFile(strings.TrimPrefix(conn.Secret, "file:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, sparkwright.Credentials{User: conn.User, Password: strings.TrimSpace(string(text))}
+}
+
 func run(t *testing.T, e sparkwright.Executor, conn sparkwright.Connection, password string, reads []readplan.Read, analysis string) *sparkwright.Manifest {
 	t.Helper()
 	url, err := postgres.JDBCURL(conn, "sparkwright/r_types")
@@ -138,15 +154,16 @@ func run(t *testing.T, e sparkwright.Executor, conn sparkwright.Connection, pass
 		t.Fatal(err)
 	}
 	location := filepath.Join(t.TempDir(), "result")
+	id := "r_types-" + filepath.Base(filepath.Dir(location)) + reads[0].View
 	script, err := jobscript.Render(jobscript.Spec{
-		RunID: "r_types", AttemptID: "r_types-" + reads[0].View, Location: location, Analysis: analysis, PreviewRows: 10,
+		RunID: "r_types", AttemptID: id, Location: location, Analysis: analysis, PreviewRows: 10,
 		Connections: []jobscript.Connection{{Name: conn.Name, URL: url}}, Reads: reads,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h, err := e.Submit(t.Context(), sparkwright.Job{
-		Attempt:  sparkwright.Attempt{ID: "r_types-" + reads[0].View, RunID: "r_types", Script: script},
+		Attempt:  sparkwright.Attempt{ID: id, RunID: "r_types", Script: script},
 		Location: location,
 		Secrets:  map[string]string{jobscript.UserEnv(0): conn.User, jobscript.PasswordEnv(0): password},
 	})
@@ -157,7 +174,7 @@ func run(t *testing.T, e sparkwright.Executor, conn sparkwright.Connection, pass
 	if out := executortest.Finish(t, e, h, sink); out.State != sparkwright.AttemptSucceeded {
 		t.Fatalf("state %s, fault %+v\n%s", out.State, out.Fault, sink.Text())
 	}
-	m, err := artifact.Load(location, "r_types", "r_types-"+reads[0].View)
+	m, err := artifact.Load(location, "r_types", id)
 	if err != nil {
 		t.Fatal(err)
 	}

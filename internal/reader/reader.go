@@ -1,0 +1,194 @@
+// Package reader is what a run on this machine reads PostgreSQL through: the
+// broker's ways, on one snapshot of each database, with a receipt of what was
+// read and a cross-check of the answer on the same snapshot.
+package reader
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/crosscheck"
+	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/readplan"
+	"github.com/sparkwright/sparkwright/internal/receipt"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// Config is what a Reader works with.
+type Config struct {
+	Ways  sparkwright.Ways
+	Local map[string]bool // executors whose Spark runs on this machine
+	// Translate turns an analysis into one statement of PostgreSQL.
+	Translate func(ctx context.Context, runID, code string, views []crosscheck.View) (crosscheck.Translation, error)
+	// Plan is Spark's formatted plan of an analysis over the views of a prologue.
+	Plan   func(ctx context.Context, runID, code, prologue string, env map[string]string) (string, error)
+	Rows   crosscheck.Rows
+	Limits crosscheck.Limits
+	Cores  int
+	Log    *slog.Logger
+}
+
+// Reader implements supervisor.Reader. It is safe for concurrent use.
+type Reader struct{ cfg Config }
+
+var _ supervisor.Reader = (*Reader)(nil)
+
+// New returns a Reader.
+func New(cfg Config) *Reader { return &Reader{cfg: cfg} }
+
+// Begin implements supervisor.Reader.
+func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright.Attempt, reads []readplan.Read, dbs map[string]supervisor.Database) (supervisor.Reading, error) {
+	goesOn := a.Handle != nil && run.Receipt != nil // its script is written
+	if !goesOn {
+		var earlier []sparkwright.Statement // of attempts before
+		if run.Receipt != nil {
+			earlier = run.Receipt.Statements
+		}
+		run.Receipt = receipt.Expect(reads, r.cfg.Cores, nil)
+		run.Receipt.Statements = earlier
+	}
+	if !r.cfg.Local[run.Placement.Executor] {
+		return &direct{runID: run.ID, dbs: dbs, reads: reads, code: a.Analysis}, nil
+	}
+	b := &brokered{r: r, runID: run.ID, reads: reads, began: a.StartedAt, ways: map[string]sparkwright.Way{}}
+	for _, name := range jobscript.ConnectionsOf(reads) {
+		way, err := r.cfg.Ways.Begin(ctx, run.ID, name)
+		if err != nil {
+			b.close(ctx, run)
+			return nil, err
+		}
+		b.ways[name] = way
+		b.names = append(b.names, name)
+		if !goesOn {
+			for _, note := range way.Notes {
+				run.Findings = append(run.Findings, sparkwright.Finding{Rule: "database", Message: name + ": " + note})
+			}
+		}
+	}
+	if !goesOn {
+		b.plan(ctx, run, a.Analysis)
+	}
+	b.translation = r.translate(ctx, run.ID, a.Analysis, reads, b.names)
+	return b, nil
+}
+
+// brokered reads through the broker.
+type brokered struct {
+	r           *Reader
+	runID       string
+	reads       []readplan.Read
+	began       time.Time
+	names       []string
+	ways        map[string]sparkwright.Way
+	guards      map[string]readplan.Guard
+	translation crosscheck.Translation
+}
+
+// URL implements supervisor.Reading.
+func (b *brokered) URL(connection string) (string, error) { return b.ways[connection].JDBCURL, nil }
+
+// Credentials implements supervisor.Reading: a login that is worth nothing
+// elsewhere and afterwards.
+func (b *brokered) Credentials(connection string) sparkwright.Credentials {
+	return b.ways[connection].Login
+}
+
+// Snapshots implements supervisor.Reading.
+func (b *brokered) Snapshots() []sparkwright.Snapshot {
+	out := make([]sparkwright.Snapshot, 0, len(b.names))
+	for _, name := range b.names {
+		out = append(out, b.ways[name].Snapshot)
+	}
+	return out
+}
+
+// Guard implements supervisor.Reading.
+func (b *brokered) Guard(connection string) readplan.Guard { return b.guards[connection] }
+
+// Cancel implements supervisor.Reading.
+func (b *brokered) Cancel() { b.r.cfg.Ways.Cancel(b.runID) }
+
+// endTime bounds the cross-check and the closing of the ways.
+const endTime = time.Minute
+
+// End implements supervisor.Reading.
+func (b *brokered) End(ctx context.Context, run *sparkwright.Run) {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	if run.Result != nil {
+		run.Crosscheck = crosscheck.Check(ctx, b.translation, run.Result, b.ask, b.r.cfg.Rows, b.r.cfg.Limits)
+	}
+	b.close(ctx, run)
+}
+
+func (b *brokered) ask(ctx context.Context, sql string, limit time.Duration) ([][]*string, error) {
+	return b.r.cfg.Ways.Query(ctx, b.runID, b.names[0], sql, limit)
+}
+
+func (b *brokered) close(ctx context.Context, run *sparkwright.Run) {
+	statements, err := b.r.cfg.Ways.End(ctx, b.runID)
+	if err != nil {
+		b.r.cfg.Log.WarnContext(ctx, "backends are left", "run_id", b.runID, "error", err)
+	}
+	receipt.Settle(run.Receipt, b.reads, statements, time.Since(b.began).Seconds())
+}
+
+// translate asks for the analysis as PostgreSQL would carry it out by itself.
+func (r *Reader) translate(ctx context.Context, runID, code string, reads []readplan.Read, names []string) crosscheck.Translation {
+	if len(names) != 1 {
+		return crosscheck.Translation{Why: "it does not read exactly one database"}
+	}
+	var views []crosscheck.View
+	for i := range reads {
+		read := &reads[i]
+		v := crosscheck.View{Name: read.View}
+		if readplan.FromPostgres(&read.Table) {
+			v.Schema, v.Table = read.Table.Schema, read.Table.Name
+		}
+		for _, c := range read.Kept() {
+			v.Columns = append(v.Columns, sparkwright.ResultColumn{Name: c.Name, Type: c.Type})
+		}
+		views = append(views, v)
+	}
+	t, err := r.cfg.Translate(ctx, runID, code, views)
+	if err != nil {
+		return crosscheck.Translation{Why: "the translation failed: " + err.Error()}
+	}
+	return t
+}
+
+// direct has jobs elsewhere reach the databases by themselves.
+type direct struct {
+	runID string
+	dbs   map[string]supervisor.Database
+	reads []readplan.Read
+	code  string
+}
+
+// URL implements supervisor.Reading.
+func (d *direct) URL(connection string) (string, error) { return d.dbs[connection].JDBCURL(d.runID) }
+
+// Credentials implements supervisor.Reading.
+func (d *direct) Credentials(connection string) sparkwright.Credentials {
+	return d.dbs[connection].Credentials()
+}
+
+// Snapshots implements supervisor.Reading.
+func (d *direct) Snapshots() []sparkwright.Snapshot { return nil }
+
+// Guard implements supervisor.Reading: elsewhere the plan is not known before.
+func (d *direct) Guard(connection string) readplan.Guard {
+	return readplan.AllGuards(d.reads, d.code)[connection]
+}
+
+// Cancel implements supervisor.Reading.
+func (d *direct) Cancel() {}
+
+// End implements supervisor.Reading.
+func (d *direct) End(_ context.Context, run *sparkwright.Run) {
+	if run.Result != nil {
+		run.Crosscheck = &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: "its snapshot is not held here"}
+	}
+}

@@ -1,0 +1,155 @@
+package readplan_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/readplan"
+)
+
+// shopReads are three views like those of the plans in testdata, which a real
+// Spark 4.3 wrote.
+func shopReads() []readplan.Read {
+	column := func(name, base, typ, collation string) sparkwright.Column {
+		return sparkwright.Column{Name: name, BaseType: base, Type: typ, Collation: collation}
+	}
+	return []readplan.Read{
+		{View: "orders", Table: sparkwright.Table{Connection: "t", Schema: "public", Name: "orders", Columns: []sparkwright.Column{
+			column("id", "int8", "bigint", ""), column("customer_id", "int4", "integer", ""), column("status", "text", "text", "en-US"),
+			column("amount", "numeric", "numeric(12,2)", ""), column("created_at", "timestamptz", "timestamp with time zone", ""),
+		}}},
+		{View: "customers", Table: sparkwright.Table{Connection: "t", Schema: "public", Name: "customers", Columns: []sparkwright.Column{
+			column("id", "int4", "integer", ""), column("name", "text", "text", "en-US"), column("country", "text", "text", "en-US"),
+		}}},
+		{View: "words", Table: sparkwright.Table{Connection: "t", Schema: "public", Name: "words", Columns: []sparkwright.Column{
+			column("id", "int4", "integer", ""), column("w", "text", "text", "en-US"), column("wc", "text", "text", ""), column("n", "numeric", "numeric", ""),
+		}}},
+	}
+}
+
+func TestExplained(t *testing.T) {
+	t.Parallel()
+	type guard struct{ Aggregates, Limits, Filters bool }
+	tests := []struct {
+		plan    string
+		scanned []string
+		guard   guard
+	}{
+		{"count", nil, guard{}},
+		{"agg", nil, guard{}},
+		{"agg_expr", []string{"orders"}, guard{}},
+		{"topn", nil, guard{Limits: true}},
+		{"topn_c", nil, guard{}},
+		{"topn_num", nil, guard{}},
+		{"minmax", nil, guard{Aggregates: true}},
+		{"range", []string{"words"}, guard{Filters: true}},
+		{"join", nil, guard{}},
+		{"join_scan", nil, guard{}},
+		{"scan", []string{"orders"}, guard{}},
+		{"groupw", nil, guard{}},
+		{"gt", nil, guard{Aggregates: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.plan, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join("testdata", "plans", tt.plan+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			scans, ok := readplan.Explained(string(text), shopReads())
+			if !ok || len(scans) == 0 {
+				t.Fatalf("not understood: %v", scans)
+			}
+			want := map[string]bool{}
+			for _, v := range tt.scanned {
+				want[v] = true
+			}
+			if diff := cmp.Diff(want, readplan.Scanned(scans)); diff != "" {
+				t.Errorf("scanned: %s", diff)
+			}
+			g := readplan.Guards(scans, shopReads())["t"]
+			if got := (guard{g.Aggregates, g.Limits, g.Filters}); got != tt.guard {
+				t.Errorf("guard %+v, want %+v; SQL %s", g, tt.guard, scans[0].SQL)
+			}
+		})
+	}
+}
+
+func TestGuards(t *testing.T) {
+	t.Parallel()
+	reads := func(c sparkwright.Column) []readplan.Read {
+		c.Name = `C"x`
+		return []readplan.Read{{View: "v", Table: sparkwright.Table{Connection: "t", Schema: "s", Name: "v", Columns: []sparkwright.Column{c}}}}
+	}
+	text := sparkwright.Column{BaseType: "text", Type: "text", Collation: "de"}
+	bytes := sparkwright.Column{BaseType: "text", Type: "text"}
+	mood := sparkwright.Column{BaseType: "mood", Type: "mood", Enum: []string{"sad", "happy"}}
+	citext := sparkwright.Column{BaseType: "citext", Type: "citext"}
+	char := sparkwright.Column{BaseType: "bpchar", Type: "character(5)"}
+	number := sparkwright.Column{BaseType: "numeric", Type: "numeric"}
+	uuid := sparkwright.Column{BaseType: "uuid", Type: "uuid"}
+	const col = `"C""x"`
+	type guard struct{ Aggregates, Limits, Filters bool }
+	for _, tt := range []struct {
+		name string
+		c    sparkwright.Column
+		sql  string
+		want guard
+	}{
+		{"equality of text", text, `WHERE (` + col + ` = 'a < b')`, guard{}},
+		{"equality and a range of another column", text, `WHERE (` + col + ` = 'a') AND ("id" > 5)`, guard{}},
+		{"not equal", text, `WHERE (` + col + ` <> 'a')`, guard{}},
+		{"range of text", text, `WHERE ("id" IS NOT NULL) AND (` + col + ` >= 'a')`, guard{Filters: true}},
+		{"a test for NULL", citext, `WHERE (` + col + ` IS NOT NULL)`, guard{}},
+		{"groups of text", text, `GROUP BY ` + col, guard{}},
+		{"first rows by text", text, `ORDER BY ` + col + ` ASC NULLS FIRST LIMIT 3`, guard{Limits: true}},
+		{"first rows by text in bytes", bytes, `ORDER BY ` + col + ` ASC NULLS FIRST LIMIT 3`, guard{}},
+		{"first rows by uuid", uuid, `ORDER BY ` + col + ` ASC NULLS FIRST LIMIT 3`, guard{}},
+		{"largest enum", mood, `SELECT MAX(` + col + `) FROM`, guard{Aggregates: true}},
+		{"number of values", text, `SELECT COUNT(` + col + `) FROM`, guard{}},
+		{"equal citext", citext, `WHERE (` + col + ` = 'A')`, guard{Filters: true}},
+		{"citext in a list", citext, `WHERE (` + col + ` IN ('A'))`, guard{Filters: true}},
+		{"groups of citext", citext, `GROUP BY ` + col, guard{Aggregates: true}},
+		{"distinct char(n)", char, `SELECT COUNT(DISTINCT ` + col + `) FROM`, guard{Aggregates: true}},
+		{"sum of unbounded numeric", number, `SELECT SUM(` + col + `) FROM`, guard{Aggregates: true}},
+		{"range of unbounded numeric", number, `WHERE (` + col + ` > 1.5)`, guard{Filters: true}},
+		{"first rows of unbounded numeric", number, `ORDER BY ` + col + ` LIMIT 1`, guard{Limits: true}},
+		{"a join by citext", citext, "(\nSELECT 1) a\nINNER JOIN\n(SELECT 1) b\nON " + col + ` = "y"`, guard{Filters: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			scans := []readplan.Scan{{SQL: `SELECT 1 FROM "s"."v" ` + tt.sql, Views: []string{"v"}}}
+			g := readplan.Guards(scans, reads(tt.c))["t"]
+			if got := (guard{g.Aggregates, g.Limits, g.Filters}); got != tt.want {
+				t.Errorf("guard %+v, want %+v", g, tt.want)
+			}
+			if g.Any() && g.Describe() == "" {
+				t.Error("no reason")
+			}
+		})
+	}
+}
+
+func TestAllGuards(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]readplan.Guard{
+		"SELECT status, count(*) FROM orders GROUP BY status":  {},
+		"SELECT max(status) FROM orders":                       {Aggregates: true},
+		"SELECT status FROM orders ORDER BY status LIMIT 3":    {Limits: true},
+		"SELECT count(*) FROM orders WHERE status > 'a'":       {Filters: true},
+		"spark.table('orders').filter(F.col('status') == 'a')": {Filters: true},
+	} {
+		got := readplan.AllGuards(shopReads()[:1], code)["t"]
+		got.Why = nil
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", code, diff)
+		}
+	}
+	if g := readplan.AllGuards(shopReads(), "SELECT 1")["t"]; !g.Aggregates || !g.Filters {
+		t.Errorf("unbounded numeric: %+v", g)
+	}
+}
