@@ -16,7 +16,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,7 +24,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
@@ -50,6 +52,10 @@ type options struct {
 	sql   bool   // show the code of every answer
 	// direct hands the planner's SQL to PostgreSQL instead of Spark.
 	direct bool
+	// resume keeps the answers of an earlier, broken off measurement.
+	resume   bool
+	parallel int
+	rules    string // directory of the planner's sources
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -58,8 +64,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	fs.SetOutput(progress)
 	fs.StringVar(&o.suite, "suite", "", "directory with questions.jsonl and databases/*.sql; default: the demo data")
 	fs.StringVar(&o.json, "json", "", "write the rows of every answer to this file, one JSON object a line")
+	fs.BoolVar(&o.resume, "resume", false, "keep the answers that the file of -json has already")
+	fs.IntVar(&o.parallel, "parallel", 1, "questions at a time; results do not depend on it")
 	fs.BoolVar(&o.sql, "sql", false, "show what was understood and the code, for every answer")
 	fs.BoolVar(&o.direct, "direct", false, "hand the planner's SQL to PostgreSQL instead of Spark: quick, while working on the planner")
+	fs.StringVar(&o.rules, "rules", "", "look through the planner's sources in this directory for names of the suite")
 	if err := fs.Parse(args); err != nil {
 		return sparkwright.Errorf(sparkwright.CodeInvalid, "%w", err)
 	}
@@ -100,14 +109,20 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		runner = sp
 	}
 	h := &harness{db: db, gen: planner.New(), runner: runner, out: out, verbose: o.sql, catalogs: map[string]*sparkwright.Catalog{}}
-	list, answers, err := h.all(ctx, questions)
+	list, err := h.all(ctx, questions, o)
 	if err != nil {
 		return err
 	}
-	if o.json != "" {
-		if err := writeAnswers(o.json, answers); err != nil {
+	if o.rules != "" {
+		var all []*sparkwright.Catalog
+		for _, c := range h.catalogs {
+			all = append(all, c)
+		}
+		named, err := rulesNaming(o.rules, all)
+		if err != nil {
 			return err
 		}
+		_, _ = fmt.Fprintf(out, "names of this suite's tables and columns in the rules of the planner: %d %s\n\n", len(named), strings.Join(named, " "))
 	}
 	return report(out, list)
 }
@@ -146,8 +161,9 @@ func prepare(ctx context.Context, db Database, suite string) ([]question, error)
 	return questions, nil
 }
 
-// harness asks questions and scores the answers.
+// harness asks questions and scores the answers, several at a time.
 type harness struct {
+	mu       sync.Mutex // of db, catalogs and out
 	db       Database
 	gen      sparkwright.Generator
 	runner   Runner
@@ -162,25 +178,51 @@ type answer struct {
 	Rows     [][]any `json:"rows"`
 	Declined bool    `json:"declined"`
 	Error    string  `json:"error,omitempty"`
+	Outcome  outcome `json:"outcome"`
+	Detail   string  `json:"detail,omitempty"`
 }
 
-func (h *harness) all(ctx context.Context, questions []question) ([]scored, []answer, error) {
-	var list []scored
-	var answers []answer
-	for _, q := range questions {
-		s, a, err := h.one(ctx, q)
-		if err != nil {
-			return nil, nil, err
+// all asks every question that the file of answers does not have yet, and
+// adds its answer to the file.
+func (h *harness) all(ctx context.Context, questions []question, o options) ([]scored, error) {
+	done, file, err := openAnswers(o.json, o.resume)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]scored, len(questions))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, o.parallel))
+	for i, q := range questions {
+		if a, ok := done[q.ID]; ok {
+			list[i] = scored{question: q, Outcome: a.Outcome, Detail: a.Detail}
+			continue
 		}
-		list, answers = append(list, s), append(answers, a)
+		group.Go(func() error {
+			s, a, e := h.one(ctx, q)
+			if e != nil {
+				return e
+			}
+			list[i] = s
+			a.Outcome, a.Detail = s.Outcome, s.Detail
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return writeAnswer(file, a)
+		})
+	}
+	if err = errors.Join(group.Wait(), closeAnswers(file)); err != nil {
+		return nil, err
+	}
+	for _, s := range list {
 		if s.Outcome == wrong || s.Outcome == failed {
-			_, _ = fmt.Fprintf(h.out, "%s: %s: %s\n  %s\n", s.Outcome, q.ID, q.Question, s.Detail)
+			_, _ = fmt.Fprintf(h.out, "%s: %s: %s\n  %s\n", s.Outcome, s.ID, s.Question, s.Detail)
 		}
 	}
-	return list, answers, nil
+	return list, nil
 }
 
 func (h *harness) catalog(ctx context.Context, database string) (*sparkwright.Catalog, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if c, ok := h.catalogs[database]; ok {
 		return c, nil
 	}
@@ -204,12 +246,16 @@ func (h *harness) one(ctx context.Context, q question) (scored, answer, error) {
 	if d := reply.Declined; d != nil {
 		s.Outcome, s.Detail, a.Declined = declined, d.Message, true
 		if h.verbose {
+			h.mu.Lock()
+			defer h.mu.Unlock()
 			_, _ = fmt.Fprintf(h.out, "-- %s: %s\n-- declined (%s): %s\n-- near: %v; could: %q\n\n", q.ID, q.Question, d.Reason, d.Message, d.Near, d.Could)
 		}
 		return s, a, nil
 	}
 	if h.verbose {
+		h.mu.Lock()
 		_, _ = fmt.Fprintf(h.out, "-- %s: %s\n-- %s\n%s\n", q.ID, q.Question, reply.Analysis.Understood, reply.Analysis.Code)
+		h.mu.Unlock()
 	}
 	_, rows, err := h.runner.Run(ctx, q.Database, cat, reply.Analysis)
 	if err != nil {
@@ -236,6 +282,8 @@ func (h *harness) one(ctx context.Context, q question) (scored, answer, error) {
 // compare reports whether rows equal those of an alternative of the gold. An
 // alternative that does not run is passed over, unless none runs.
 func (h *harness) compare(ctx context.Context, q question, rows [][]any) (bool, error) {
+	h.mu.Lock() // one session a database
+	defer h.mu.Unlock()
 	ordered := asksOrder(q.Question)
 	var errs []error
 	alternatives := expandGold(q.GoldSQL)
@@ -253,37 +301,4 @@ func (h *harness) compare(ctx context.Context, q question, rows [][]any) (bool, 
 		return false, sparkwright.Errorf(sparkwright.CodeInvalid, "no SQL of %s runs: %w", q.ID, errors.Join(errs...))
 	}
 	return false, nil
-}
-
-func writeAnswers(path string, answers []answer) error {
-	f, err := os.Create(path) //nolint:gosec // the file is the caller's choice
-	if err != nil {
-		return sparkwright.Errorf(sparkwright.CodeResource, "cannot write the answers: %w", err)
-	}
-	enc := json.NewEncoder(f)
-	for _, a := range answers {
-		for _, r := range a.Rows {
-			for i, v := range r {
-				r[i] = jsonable(v)
-			}
-		}
-		err = errors.Join(err, enc.Encode(a))
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return sparkwright.Errorf(sparkwright.CodeResource, "cannot write the answers: %w", err)
-	}
-	return nil
-}
-
-func jsonable(v any) any {
-	switch x := v.(type) {
-	case time.Time:
-		return x.UTC().Format("2006-01-02 15:04:05.999999")
-	case time.Duration:
-		const day = 24 * time.Hour
-		r := x % day
-		return fmt.Sprintf("%d days, %d:%02d:%02d", int64(x/day), int(r.Hours()), int(r.Minutes())%60, int(r.Seconds())%60)
-	default:
-		return v
-	}
 }

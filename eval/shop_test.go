@@ -40,7 +40,7 @@ func TestShopEqualsHandWrittenSQL(t *testing.T) { //nolint:paralleltest // sets 
 	t.Cleanup(func() { sp.close(context.Background()) })
 	var out strings.Builder
 	h := &harness{db: db, gen: planner.New(), runner: sp, out: &out, catalogs: map[string]*sparkwright.Catalog{}}
-	list, _, err := h.all(t.Context(), questions)
+	list, err := h.all(t.Context(), questions, options{parallel: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

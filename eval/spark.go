@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/artifact"
@@ -25,7 +26,7 @@ type spark struct {
 	server *server
 	exec   *connect.Executor
 	dir    string
-	count  int
+	count  atomic.Int64
 }
 
 var _ Runner = (*spark)(nil)
@@ -53,8 +54,7 @@ func startSpark(ctx context.Context, srv *server, dir string, progress func(stri
 
 // Run implements Runner.
 func (r *spark) Run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) ([]string, [][]any, error) {
-	r.count++
-	id := fmt.Sprintf("r_eval%d", r.count)
+	id := fmt.Sprintf("r_eval%d", r.count.Add(1))
 	conn := r.server.srv.Connection()
 	conn.Database = database
 	url, err := postgres.JDBCURL(conn, "sparkwright/"+id)

@@ -23,7 +23,7 @@ const (
 	// Reader is the login that may read the demo data and nothing else.
 	Reader = "shop_reader"
 	// version is raised when shop.sql changes; older data is then replaced.
-	version = 1
+	version = 2
 	// lockKey lets only one process load at a time.
 	lockKey = 0x73706b77
 )

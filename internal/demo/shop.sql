@@ -11,6 +11,10 @@ CREATE TYPE sales.order_status AS ENUM ('pending', 'paid', 'shipped', 'delivered
 -- u is evenly spread over 0 <= u < 1.
 CREATE FUNCTION pg_temp.u(i bigint, seed bigint) RETURNS double precision LANGUAGE sql IMMUTABLE
     AS 'SELECT (hashint8extended(i, seed) & 9007199254740991)::double precision / 9007199254740992.0';
+-- Skew comes from products of u: unlike power() they are the same on every
+-- processor. after adds a time to a moment, but never passes the end of 2025.
+CREATE FUNCTION pg_temp.after(at timestamptz, d interval) RETURNS timestamptz LANGUAGE sql STABLE
+    AS $$SELECT least(at + d, date_trunc('second', at + (timestamptz '2025-12-31 23:59:59+00' - at) / 2))$$;
 CREATE FUNCTION pg_temp.pick(list text[], u double precision) RETURNS text LANGUAGE sql IMMUTABLE
     AS 'SELECT list[1 + floor(u * cardinality(list))::integer]';
 CREATE FUNCTION pg_temp.uuid(i bigint, seed bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
@@ -298,14 +302,14 @@ SELECT i, pg_temp.uuid(i, 10), first, last,
        lower(first) || '.' || lower(last) || i || '@example.com',
        (ARRAY['United States', 'Germany', 'United Kingdom', 'France', 'Japan', 'Canada', 'Brazil', 'Italy', 'Spain', 'Netherlands',
               'Australia', 'Sweden', 'Switzerland', 'Poland', 'India', 'Mexico', 'Austria', 'South Korea', 'Norway', 'New Zealand'])
-           [1 + floor(20 * power(pg_temp.u(i, 3), 2))::integer],
+           [1 + floor(20 * pg_temp.u(i, 3) * pg_temp.u(i, 1003))::integer],
        (CASE WHEN pg_temp.u(i, 4) < 0.80 THEN 'consumer' WHEN pg_temp.u(i, 4) < 0.97 THEN 'business' ELSE 'enterprise' END)::crm.segment,
        CASE WHEN pg_temp.u(i, 5) < 0.7 THEN date '1945-01-01' + floor(22000 * pg_temp.u(i, 6))::integer END,
        CASE WHEN pg_temp.u(i, 7) < 0.4 THEN '+' || (10000000000 + floor(89999999999 * pg_temp.u(i, 8)))::bigint END,
        pg_temp.u(i, 9) < 0.35,
        jsonb_build_object('language', pg_temp.pick(ARRAY['en', 'de', 'fr', 'es', 'ja'], pg_temp.u(i, 12)),
                           'theme', pg_temp.pick(ARRAY['light', 'dark'], pg_temp.u(i, 13))),
-       timestamptz '2021-01-01 00:00+00' + make_interval(secs => floor(157783600.0 * (i - 1) / 100000))
+       timestamptz '2021-01-01 00:00+00' + make_interval(secs => floor(157766400.0 * (i - 1) / 100000))
 FROM (SELECT i::integer,
              pg_temp.pick(ARRAY['Anna', 'Ben', 'Carla', 'David', 'Emma', 'Felix', 'Grace', 'Hugo', 'Ines', 'Jonas', 'Kate', 'Liam',
                                 'Maria', 'Noah', 'Olivia', 'Paul', 'Rosa', 'Sven', 'Tara', 'Yuki'], pg_temp.u(i, 1)) AS first,
@@ -335,41 +339,48 @@ INSERT INTO sales.products
 SELECT i, 'SKU-' || lpad(i::text, 5, '0'),
        pg_temp.pick(ARRAY['Classic', 'Modern', 'Compact', 'Deluxe', 'Eco', 'Smart', 'Ultra', 'Mini', 'Pro', 'Urban'], pg_temp.u(i, 31))
            || ' ' || c.name || ' ' || i,
-       c.category_id, 1 + floor(80 * power(pg_temp.u(i, 32), 1.5))::integer,
+       c.category_id, 1 + floor(80 * pg_temp.u(i, 32) * (0.5 + 0.5 * pg_temp.u(i, 1032)))::integer,
        price, round(price * (0.4 + 0.4 * pg_temp.u(i, 34))::numeric, 2),
-       round((0.1 + 20 * power(pg_temp.u(i, 35), 3))::numeric, 2)::double precision,
+       round((0.1 + 20 * pg_temp.u(i, 35) * pg_temp.u(i, 1035) * pg_temp.u(i, 2035))::numeric, 2)::double precision,
        jsonb_build_object('color', pg_temp.pick(ARRAY['black', 'white', 'red', 'blue', 'green', 'silver'], pg_temp.u(i, 36)),
                           'material', pg_temp.pick(ARRAY['plastic', 'metal', 'wood', 'cotton', 'glass'], pg_temp.u(i, 37))),
        date '2018-01-01' + floor(1800 * pg_temp.u(i, 38))::integer,
        CASE WHEN pg_temp.u(i, 39) < 0.1 THEN date '2024-01-01' + floor(700 * pg_temp.u(i, 40))::integer END
-FROM (SELECT i::integer, 9 + floor(24 * pg_temp.u(i, 30))::integer AS category, round((3 + 900 * power(pg_temp.u(i, 33), 3))::numeric, 2) AS price
+FROM (SELECT i::integer, 9 + floor(24 * pg_temp.u(i, 30))::integer AS category, round((3 + 900 * pg_temp.u(i, 33) * pg_temp.u(i, 1033) * pg_temp.u(i, 2033))::numeric, 2) AS price
       FROM generate_series(1, 2000) i) p
 JOIN sales.categories c ON c.category_id = p.category
 ORDER BY i;
 
 -- step: Orders
 INSERT INTO sales.orders
-SELECT i, 1 + floor(power(pg_temp.u(i, 41), 2.5) * existing)::integer,
+SELECT i, 1 + floor(pg_temp.u(i, 41) * pg_temp.u(i, 1041) * pg_temp.u(i, 2041) * existing)::integer,
        (CASE WHEN at >= timestamptz '2025-12-20 00:00+00' AND pg_temp.u(i, 42) < 0.6 THEN pg_temp.pick(ARRAY['pending', 'paid', 'shipped'], pg_temp.u(i, 43))
              WHEN pg_temp.u(i, 42) < 0.86 THEN 'delivered' WHEN pg_temp.u(i, 42) < 0.92 THEN 'shipped'
              WHEN pg_temp.u(i, 42) < 0.97 THEN 'cancelled' ELSE 'returned' END)::sales.order_status,
        CASE WHEN pg_temp.u(i, 44) < 0.55 THEN 'web' WHEN pg_temp.u(i, 44) < 0.88 THEN 'mobile' WHEN pg_temp.u(i, 44) < 0.95 THEN 'store' ELSE 'phone' END,
        CASE WHEN pg_temp.u(i, 45) < 0.12 THEN pg_temp.pick(ARRAY['WELCOME10', 'SUMMER', 'BLACKFRIDAY', 'FRIENDS'], pg_temp.u(i, 46)) END,
        CASE WHEN pg_temp.u(i, 47) < 0.3 THEN 0 ELSE 4.90 END, at
-FROM (SELECT i, at, floor(100000 * extract(epoch FROM at - timestamptz '2021-01-01 00:00+00') / 157783600) AS existing
+FROM (SELECT i, at, floor(100000 * extract(epoch FROM at - timestamptz '2021-01-01 00:00+00') / 157766400) AS existing
       FROM (SELECT i::bigint, timestamptz '2023-01-01 00:00+00'
-                   + make_interval(days => floor(1096 * power((i - 1) / 350000.0, 0.8))::integer,
+                   + make_interval(days => floor(1096 * ((i - 1) / 350000.0 * (1.25 - 0.25 * (i - 1) / 350000.0)))::integer,
                                    secs => floor(86400 * pg_temp.u(i, 48))) AS at
             FROM generate_series(1, 350000) i) t) o;
 
 -- step: Order lines
+-- What is no longer sold is ordered as the next product that still is.
+CREATE TEMPORARY TABLE on_sale AS
+SELECT p.product_id, p.discontinued_on,
+       coalesce((SELECT min(n.product_id) FROM sales.products n WHERE n.product_id > p.product_id AND n.discontinued_on IS NULL),
+                (SELECT min(n.product_id) FROM sales.products n WHERE n.discontinued_on IS NULL)) AS instead
+FROM sales.products p;
 INSERT INTO sales.order_items
 SELECT row_number() OVER (ORDER BY o.order_id, n), o.order_id, p.product_id,
-       1 + floor(6 * power(pg_temp.u(o.order_id * 8 + n, 52), 3))::integer,
+       1 + floor(6 * pg_temp.u(o.order_id * 8 + n, 52) * pg_temp.u(o.order_id * 8 + n, 1052) * pg_temp.u(o.order_id * 8 + n, 2052))::integer,
        p.price, CASE WHEN o.coupon IS NULL THEN 0 ELSE 0.10 END
 FROM sales.orders o
-CROSS JOIN LATERAL generate_series(1, 1 + floor(5 * power(pg_temp.u(o.order_id, 50), 1.1))::integer) n
-JOIN sales.products p ON p.product_id = 1 + floor(2000 * power(pg_temp.u(o.order_id * 8 + n, 51), 2.2))::integer;
+CROSS JOIN LATERAL generate_series(1, 1 + floor(5 * pg_temp.u(o.order_id, 50) * (0.9 + 0.1 * pg_temp.u(o.order_id, 1050)))::integer) n
+JOIN pg_temp.on_sale s ON s.product_id = 1 + floor(2000 * pg_temp.u(o.order_id * 8 + n, 51) * pg_temp.u(o.order_id * 8 + n, 1051) * pg_temp.u(o.order_id * 8 + n, 2051))::integer
+JOIN sales.products p ON p.product_id = CASE WHEN s.discontinued_on < (o.created_at AT TIME ZONE 'UTC')::date THEN s.instead ELSE s.product_id END;
 
 -- step: Payments, shipments, returns, reviews
 INSERT INTO sales.payments
@@ -377,41 +388,41 @@ SELECT row_number() OVER (ORDER BY o.order_id), o.order_id,
        CASE WHEN pg_temp.u(o.order_id, 60) < 0.6 THEN 'card' WHEN pg_temp.u(o.order_id, 60) < 0.85 THEN 'paypal'
             WHEN pg_temp.u(o.order_id, 60) < 0.97 THEN 'invoice' ELSE 'gift card' END,
        t.amount + o.shipping_fee, pg_temp.u(o.order_id, 61) < 0.98,
-       o.created_at + make_interval(secs => floor(3600 * pg_temp.u(o.order_id, 62)))
+       pg_temp.after(o.created_at, make_interval(secs => floor(3600 * pg_temp.u(o.order_id, 62))))
 FROM sales.orders o
 JOIN (SELECT order_id, round(sum(quantity * unit_price * (1 - discount)), 2) AS amount FROM sales.order_items GROUP BY order_id) t USING (order_id)
 WHERE o.status NOT IN ('pending', 'cancelled');
 
 INSERT INTO sales.shipments
 SELECT row_number() OVER (ORDER BY order_id), order_id,
-       pg_temp.pick(ARRAY['DHL', 'UPS', 'FedEx', 'Local Post'], power(pg_temp.u(order_id, 70), 1.5)),
+       pg_temp.pick(ARRAY['DHL', 'UPS', 'FedEx', 'Local Post'], pg_temp.u(order_id, 70) * (0.5 + 0.5 * pg_temp.u(order_id, 1070))),
        pg_temp.pick(ARRAY['Berlin', 'Chicago', 'Osaka'], pg_temp.u(order_id, 71)),
        round((2 + 8 * pg_temp.u(order_id, 72))::numeric, 2), left_at,
-       CASE WHEN status <> 'shipped' THEN left_at + make_interval(hours => 12 + floor(160 * power(pg_temp.u(order_id, 73), 2))::integer) END
-FROM (SELECT order_id, status, created_at + make_interval(hours => 2 + floor(70 * pg_temp.u(order_id, 74))::integer) AS left_at
+       CASE WHEN status <> 'shipped' THEN pg_temp.after(left_at, make_interval(hours => 12 + floor(160 * pg_temp.u(order_id, 73) * pg_temp.u(order_id, 1073))::integer)) END
+FROM (SELECT order_id, status, pg_temp.after(created_at, make_interval(hours => 2 + floor(70 * pg_temp.u(order_id, 74))::integer)) AS left_at
       FROM sales.orders WHERE status IN ('shipped', 'delivered', 'returned')) s;
 
 INSERT INTO sales.returns
 SELECT row_number() OVER (ORDER BY i.order_item_id), i.order_item_id,
-       pg_temp.pick(ARRAY['not wanted', 'damaged', 'wrong item', 'too late'], power(pg_temp.u(i.order_item_id, 80), 1.6)),
+       pg_temp.pick(ARRAY['not wanted', 'damaged', 'wrong item', 'too late'], pg_temp.u(i.order_item_id, 80) * (0.5 + 0.5 * pg_temp.u(i.order_item_id, 1080))),
        round(i.quantity * i.unit_price * (1 - i.discount), 2),
-       o.created_at + make_interval(days => 4 + floor(25 * pg_temp.u(i.order_item_id, 81))::integer)
+       pg_temp.after(o.created_at, make_interval(days => 4 + floor(25 * pg_temp.u(i.order_item_id, 81))::integer))
 FROM sales.order_items i
 JOIN sales.orders o USING (order_id)
 WHERE o.status = 'returned';
 
 INSERT INTO sales.reviews
 SELECT row_number() OVER (ORDER BY i.order_item_id), i.product_id, o.customer_id,
-       5 - floor(5 * power(pg_temp.u(i.order_item_id, 83), 2.5))::integer,
+       5 - floor(5 * pg_temp.u(i.order_item_id, 83) * pg_temp.u(i.order_item_id, 1083) * pg_temp.u(i.order_item_id, 2083))::integer,
        CASE WHEN pg_temp.u(i.order_item_id, 84) < 0.6 THEN pg_temp.pick(ARRAY['Great', 'As expected', 'Good value', 'Disappointing', 'Would buy again'], pg_temp.u(i.order_item_id, 85)) END,
-       floor(40 * power(pg_temp.u(i.order_item_id, 86), 4))::integer,
-       o.created_at + make_interval(days => 5 + floor(30 * pg_temp.u(i.order_item_id, 87))::integer)
+       floor(40 * pg_temp.u(i.order_item_id, 86) * pg_temp.u(i.order_item_id, 1086) * pg_temp.u(i.order_item_id, 2086))::integer,
+       pg_temp.after(o.created_at, make_interval(days => 5 + floor(30 * pg_temp.u(i.order_item_id, 87))::integer))
 FROM sales.order_items i
 JOIN sales.orders o USING (order_id)
 WHERE o.status = 'delivered' AND pg_temp.u(i.order_item_id, 82) < 0.06;
 
 INSERT INTO sales.inventory
-SELECT p, w, floor(500 * power(pg_temp.u(p * 3 + n, 90), 2))::integer, date '2025-12-31' - floor(60 * pg_temp.u(p * 3 + n, 91))::integer
+SELECT p, w, floor(500 * pg_temp.u(p * 3 + n, 90) * pg_temp.u(p * 3 + n, 1090))::integer, date '2025-12-31' - floor(60 * pg_temp.u(p * 3 + n, 91))::integer
 FROM generate_series(1, 2000) p
 CROSS JOIN unnest(ARRAY['Berlin', 'Chicago', 'Osaka']) WITH ORDINALITY h (w, n);
 
@@ -421,35 +432,36 @@ SELECT row_number() OVER (ORDER BY c), c, plan,
        CASE WHEN ends IS NOT NULL THEN 'cancelled' WHEN pg_temp.u(c, 103) < 0.06 THEN 'paused' ELSE 'active' END,
        CASE plan WHEN 'basic' THEN 4.99 WHEN 'plus' THEN 9.99 ELSE 19.99 END, starts, ends
 FROM (SELECT c.customer_id AS c, CASE WHEN pg_temp.u(c.customer_id, 101) < 0.6 THEN 'basic' WHEN pg_temp.u(c.customer_id, 101) < 0.9 THEN 'plus' ELSE 'premium' END AS plan,
-             c.created_at + make_interval(days => 1) AS starts,
-             CASE WHEN pg_temp.u(c.customer_id, 102) < 0.4 THEN c.created_at + make_interval(days => 31 + floor(600 * pg_temp.u(c.customer_id, 104))::integer) END AS ends
+             pg_temp.after(c.created_at, make_interval(days => 1)) AS starts,
+             CASE WHEN pg_temp.u(c.customer_id, 102) < 0.4 AND c.created_at < timestamptz '2024-04-01 00:00+00'
+                  THEN c.created_at + make_interval(days => 31 + floor(600 * pg_temp.u(c.customer_id, 104))::integer) END AS ends
       FROM crm.customers c
       WHERE pg_temp.u(c.customer_id, 100) < 0.2) s;
 
 INSERT INTO crm.agents
 SELECT i, pg_temp.pick(ARRAY['Ada', 'Bruno', 'Clara', 'Dan', 'Elif', 'Femi', 'Gina', 'Hana'], (i - 1) % 8 / 8.0) || ' ' || pg_temp.pick(ARRAY['Lind', 'Okoye', 'Reyes', 'Stone', 'Wong'], (i - 1) / 8 / 5.0),
-       pg_temp.pick(ARRAY['first line', 'second line', 'billing'], power(pg_temp.u(i, 110), 1.5)), date '2017-01-01' + floor(2500 * pg_temp.u(i, 111))::integer
+       pg_temp.pick(ARRAY['first line', 'second line', 'billing'], pg_temp.u(i, 110) * (0.5 + 0.5 * pg_temp.u(i, 1110))), date '2017-01-01' + floor(2500 * pg_temp.u(i, 111))::integer
 FROM generate_series(1, 40) i;
 
 INSERT INTO crm.tickets
 SELECT row_number() OVER (ORDER BY order_id), customer_id, CASE WHEN pg_temp.u(order_id, 121) < 0.8 THEN order_id END,
-       CASE WHEN status <> 'open' THEN 1 + floor(40 * power(pg_temp.u(order_id, 122), 1.3))::integer END,
-       pg_temp.pick(ARRAY['delivery', 'product', 'payment', 'account'], power(pg_temp.u(order_id, 123), 1.4)),
-       pg_temp.pick(ARRAY['normal', 'low', 'high', 'urgent'], power(pg_temp.u(order_id, 124), 1.6)), status,
-       CASE WHEN status = 'resolved' AND pg_temp.u(order_id, 125) < 0.5 THEN 5 - floor(5 * power(pg_temp.u(order_id, 126), 2))::integer END,
-       opened, CASE WHEN status = 'resolved' THEN opened + make_interval(hours => 1 + floor(200 * power(pg_temp.u(order_id, 127), 3))::integer) END
-FROM (SELECT order_id, customer_id, created_at + make_interval(days => 1 + floor(10 * pg_temp.u(order_id, 128))::integer) AS opened,
+       CASE WHEN status <> 'open' THEN 1 + floor(40 * pg_temp.u(order_id, 122) * (0.5 + 0.5 * pg_temp.u(order_id, 1122)))::integer END,
+       pg_temp.pick(ARRAY['delivery', 'product', 'payment', 'account'], pg_temp.u(order_id, 123) * (0.5 + 0.5 * pg_temp.u(order_id, 1123))),
+       pg_temp.pick(ARRAY['normal', 'low', 'high', 'urgent'], pg_temp.u(order_id, 124) * (0.5 + 0.5 * pg_temp.u(order_id, 1124))), status,
+       CASE WHEN status = 'resolved' AND pg_temp.u(order_id, 125) < 0.5 THEN 5 - floor(5 * pg_temp.u(order_id, 126) * pg_temp.u(order_id, 1126))::integer END,
+       opened, CASE WHEN status = 'resolved' THEN pg_temp.after(opened, make_interval(hours => 1 + floor(200 * pg_temp.u(order_id, 127) * pg_temp.u(order_id, 1127) * pg_temp.u(order_id, 2127))::integer)) END
+FROM (SELECT order_id, customer_id, pg_temp.after(created_at, make_interval(days => 1 + floor(10 * pg_temp.u(order_id, 128))::integer)) AS opened,
              CASE WHEN created_at < timestamptz '2025-12-01 00:00+00' OR pg_temp.u(order_id, 129) < 0.4 THEN 'resolved'
                   WHEN pg_temp.u(order_id, 129) < 0.7 THEN 'pending' ELSE 'open' END AS status
       FROM sales.orders
       WHERE pg_temp.u(order_id, 120) < 0.08) t;
 
 INSERT INTO sales.events
-SELECT i, pg_temp.uuid(i / 4, 130), CASE WHEN pg_temp.u(i / 4, 132) < 0.5 THEN 1 + floor(40000 * power(pg_temp.u(i / 4, 133), 2.5))::integer END,
-       CASE WHEN kind <> 'search' THEN 1 + floor(2000 * power(pg_temp.u(i, 134), 2.2))::integer END, kind,
-       pg_temp.pick(ARRAY['phone', 'desktop', 'tablet'], power(pg_temp.u(i / 4, 135), 1.5)),
+SELECT i, pg_temp.uuid(i / 4, 130), CASE WHEN pg_temp.u(i / 4, 132) < 0.5 THEN 1 + floor(40000 * pg_temp.u(i / 4, 133) * pg_temp.u(i / 4, 1133) * pg_temp.u(i / 4, 2133))::integer END,
+       CASE WHEN kind <> 'search' THEN 1 + floor(2000 * pg_temp.u(i, 134) * pg_temp.u(i, 1134) * pg_temp.u(i, 2134))::integer END, kind,
+       pg_temp.pick(ARRAY['phone', 'desktop', 'tablet'], pg_temp.u(i / 4, 135) * (0.5 + 0.5 * pg_temp.u(i / 4, 1135))),
        CASE WHEN kind = 'search' THEN jsonb_build_object('terms', pg_temp.pick(ARRAY['shoes', 'lamp', 'laptop', 'tent', 'gift'], pg_temp.u(i, 136)))
-            ELSE jsonb_build_object('seconds', floor(200 * power(pg_temp.u(i, 137), 3))) END,
+            ELSE jsonb_build_object('seconds', floor(200 * pg_temp.u(i, 137) * pg_temp.u(i, 1137) * pg_temp.u(i, 2137))) END,
        timestamptz '2023-01-01 00:00+00' + make_interval(secs => floor(94694400.0 * (i - 1) / 300000))
 FROM (SELECT i::bigint, CASE WHEN pg_temp.u(i, 131) < 0.65 THEN 'view' WHEN pg_temp.u(i, 131) < 0.85 THEN 'search' WHEN pg_temp.u(i, 131) < 0.95 THEN 'cart' ELSE 'checkout' END AS kind
       FROM generate_series(1, 300000) i) e;

@@ -13,6 +13,7 @@ type query struct {
 	limit    int
 	distinct bool
 	wh       bool // "which", "who": the head itself is the answer
+	shown    bool // the question opened with "show", "list" or the like
 	explicit bool // the columns to show were named
 	each     bool // listing "of each": every row
 	context  []*entity
@@ -86,6 +87,7 @@ type measure struct {
 	attr  *attr
 	dist  bool
 	plain bool    // a column that holds numbers of things
+	rival *column // a count may mean the sum of this column
 	conds []*cond // only for these rows
 	text  string
 }

@@ -132,6 +132,13 @@ func (b *binder) checkShape() error {
 			}
 		}
 	}
+	q.countPerGroup()
+	for _, m := range q.measures() {
+		if c := m.rival; c != nil && m.fn == "count" {
+			return refuse(sparkwright.DeclineAmbiguous, "%q can be the rows of %s, or the sum of %s.%s; say \"number of rows\" or \"total %s\".",
+				m.text, c.t.view, c.t.view, c.src.Name, c.human())
+		}
+	}
 	if len(q.measures()) > 0 || len(q.dims) > 0 {
 		b.p.agg = true
 	}
@@ -140,6 +147,28 @@ func (b *binder) checkShape() error {
 		return refuse(sparkwright.DeclineNotUnderstood, "It is not clear what to compute for each group.")
 	}
 	return nil
+}
+
+// countPerGroup reads "customers per country", which asks for nothing but the
+// things and the groups, as their number in each group.
+func (q *query) countPerGroup() {
+	if len(q.dims) == 0 || !q.countable() || len(q.order) > 0 {
+		return
+	}
+	it := q.items[0]
+	m := &measure{fn: "count", ent: it.ent, rival: rival(it.node), text: it.text}
+	q.items[0] = &item{kind: itemMeasure, m: m, text: "number of " + it.text}
+	q.head = nil
+}
+
+// countable reports whether nothing but things is asked for: "customers", not
+// "list customers" or "which customers".
+func (q *query) countable() bool {
+	if len(q.items) != 1 || q.wh || q.shown || q.distinct {
+		return false
+	}
+	it := q.items[0]
+	return it.kind == itemEntity && it.m == nil && it.node != nil && it.node.plural
 }
 
 // plainOrder reads "by number of citations" as the column of that name where

@@ -80,7 +80,7 @@ func (s *schema) explain(p *parser) *unread {
 			i += n - 1
 			continue
 		}
-		if relationVerb(t.stem) || monthOf(t.low) > 0 || unitOf(t.low) != "" {
+		if s.relationVerb(t.stem) || monthOf(t.low) > 0 || unitOf(t.low) != "" {
 			continue
 		}
 		if !contains(words, t.text) {
@@ -252,7 +252,7 @@ func (s *schema) could(question string) []string {
 		if len(out) == 2 || contains(out, q) || strings.EqualFold(q, question) {
 			return len(out) == 2
 		}
-		if a, why := s.answer(q, "", nil); why == nil && a != nil {
+		if a, why := s.alone(q, ""); why == nil && a != nil {
 			out = append(out, q)
 		}
 		return len(out) == 2

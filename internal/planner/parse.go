@@ -166,6 +166,7 @@ func (p *parser) lead() bool {
 	if shown && p.at(p.i-1).low == "count" {
 		return p.count()
 	}
+	p.q.shown = shown
 	if shown {
 		p.any("me")
 		p.any("out", "up")
@@ -219,7 +220,7 @@ func (p *parser) countItem(n *node, dist bool) *item {
 	m := &measure{fn: "count", dist: dist, text: n.text}
 	switch {
 	case n.ent != nil:
-		m.ent = n.ent
+		m.ent, m.rival = n.ent, rival(n)
 		p.push(n.ent)
 	default:
 		m.attr, m.dist = n.attr, true
@@ -228,6 +229,19 @@ func (p *parser) countItem(n *node, dist bool) *item {
 		}
 	}
 	return &item{kind: itemMeasure, m: m, text: "number of " + n.text}
+}
+
+// rival is a column that holds numbers of what its table is named for, as
+// visits.visits: it may be what a count means.
+func rival(n *node) *column {
+	if n.attr == nil {
+		return nil
+	}
+	c := n.attr.cands[0].c
+	if c.t == n.ent.t && sameWords(c.words, c.t.words) && c.isNumber() && !c.isID() {
+		return c
+	}
+	return nil
 }
 
 // items reads the list of things asked for.

@@ -167,7 +167,7 @@ func (p *parser) place(e *entity) bool {
 		prep = "via"
 	default:
 		// an object right after a verb: "serve Italian food", "wrote publications"
-		if t := p.at(p.i - 1); t.kind != tokWord || !relationVerb(t.stem) && !oneOf(t.low, "have has had") {
+		if t := p.at(p.i - 1); t.kind != tokWord || !p.s.relationVerb(t.stem) && !oneOf(t.low, "have has had") {
 			return false
 		}
 	}
@@ -297,7 +297,7 @@ func (p *parser) clause(e *entity, lead string) bool {
 		}
 		p.any("have", "has")
 		p.any("any", "a", "an", "been")
-		if t := p.cur(); t.kind == tokWord && relationVerb(t.stem) {
+		if t := p.cur(); t.kind == tokWord && p.s.relationVerb(t.stem) {
 			p.i++
 			p.any("any", "a", "an", "to", "in")
 			if p.cur().kind == tokWord && oneOf(p.cur().low, "any a an") {
@@ -307,13 +307,13 @@ func (p *parser) clause(e *entity, lead string) bool {
 		return p.absent(e) || back()
 	}
 	if p.any("no", "zero", "without", "not any", "not made any", "never made any", "not", "never") {
-		for p.cur().kind == tokWord && relationVerb(p.cur().stem) && participle(p.cur().low) {
+		for p.cur().kind == tokWord && p.s.relationVerb(p.cur().stem) && participle(p.cur().low) {
 			p.i++
 		}
 		p.any("any", "a", "an", "no")
 		return p.absent(e) || back()
 	}
-	if _, n := p.attrAt(p.i); n == 0 && lead == "with" && p.cur().kind == tokWord && relationVerb(p.cur().stem) && participle(p.cur().low) {
+	if _, n := p.attrAt(p.i); n == 0 && lead == "with" && p.cur().kind == tokWord && p.s.relationVerb(p.cur().stem) && participle(p.cur().low) {
 		return p.verbObject(e) || back()
 	}
 	p.any("a", "an", "the", "their", "its", "total of", "exactly")
@@ -358,7 +358,7 @@ func (p *parser) absent(e *entity) bool {
 	if n == nil {
 		return false
 	}
-	for p.cur().kind == tokWord && (relationVerb(p.cur().stem) && participle(p.cur().low)) && p.i+1 >= len(p.t) {
+	for p.cur().kind == tokWord && (p.s.relationVerb(p.cur().stem) && participle(p.cur().low)) && p.i+1 >= len(p.t) {
 		p.i++
 	}
 	if n.ent != nil {

@@ -91,6 +91,8 @@ func (p *parser) follow() bool {
 			its = it
 		} else if it := p.measure(); it != nil {
 			its = []*item{it}
+		} else if it := p.ownKey(oldHead); it != nil {
+			its = []*item{it}
 		} else if n := p.np(); n != nil {
 			it := &item{kind: itemAttr, attr: n.attr, node: n, text: n.text}
 			if n.attr == nil {
@@ -144,6 +146,17 @@ func (p *parser) follow() bool {
 	p.q.notes = append(p.q.notes, "returned")
 	_ = old
 	return true
+}
+
+// ownKey reads "ID" as the key of what is asked for.
+func (p *parser) ownKey(head *node) *item {
+	e := p.owner(head)
+	if !oneOf(p.cur().low, "id ids") || e == nil || e.t.key == nil || !e.t.key.isID() {
+		return nil
+	}
+	at := &attr{text: p.cur().text, cands: []attrCand{{c: e.t.key, score: 1}}, near: e}
+	p.i++
+	return &item{kind: itemAttr, attr: at, node: &node{attr: at, text: at.text}, text: at.text}
 }
 
 func (p *parser) anyName() bool {

@@ -79,6 +79,9 @@ func (p *parser) measure() *item {
 	if n == nil {
 		return back()
 	}
+	if n.ent != nil && rival(n) != nil {
+		n.ent = nil // a total of what the column holds
+	}
 	if n.attr == nil || n.ent != nil {
 		// "total sales count"
 		if fn == "sum" && p.any("count") {
@@ -143,7 +146,8 @@ func (p *parser) attrNumberOf(i int) (*attr, int) {
 	return nil, 0
 }
 
-// numericCandidates keeps the candidates that the function can be taken of.
+// numericCandidates keeps the candidates that the function can be taken of, and
+// all of them when there is none.
 func numericCandidates(a *attr, fn string) bool {
 	var keep []attrCand
 	for _, c := range a.cands {
@@ -155,8 +159,11 @@ func numericCandidates(a *attr, fn string) bool {
 		}
 		keep = append(keep, c)
 	}
+	if len(keep) == 0 {
+		return false
+	}
 	a.cands = keep
-	return len(keep) > 0
+	return true
 }
 
 func (p *parser) bucketAdjective() string {
@@ -230,6 +237,9 @@ func (p *parser) share(pct bool, back func() *item) *item {
 	n := p.np()
 	if n == nil {
 		return back()
+	}
+	if n.ent != nil && rival(n) != nil {
+		n.ent = nil
 	}
 	if n.ent == nil && n.attr != nil && numericCandidates(n.attr, "sum") {
 		return &item{kind: itemShare, m: &measure{fn: "sum", attr: n.attr, text: "total " + n.text}, pct: pct, text: p.text(start, p.i)}

@@ -36,7 +36,7 @@ func (p *parser) mod() bool {
 	if (p.words(",") || p.words("and") || p.words("but")) && !p.ended() {
 		p.any("and")
 		t := p.cur()
-		if p.base > 0 && p.base <= len(p.q.context) && (relationVerb(t.stem) && participle(t.low) || oneOf(t.low, "that who which have has are is was were")) {
+		if p.base > 0 && p.base <= len(p.q.context) && (p.s.relationVerb(t.stem) && participle(t.low) || oneOf(t.low, "that who which have has are is was were")) {
 			// a second clause is about the same thing as the first
 			p.q.context = p.q.context[:p.base]
 		}
@@ -155,7 +155,7 @@ func (p *parser) verbs() bool {
 	if a, n := p.attrAt(p.i); n > 0 && strings.HasSuffix(t.low, "ing") && a.cands[0].score > 0.9 {
 		return false
 	}
-	if (relationVerb(t.stem) || named && participle(t.low)) && p.i > 0 {
+	if (p.s.relationVerb(t.stem) || named && participle(t.low)) && p.i > 0 {
 		p.base = len(p.q.context)
 		p.agt = participle(t.low)
 		p.i++
@@ -207,7 +207,7 @@ func (p *parser) grouping() bool {
 	case p.agt && p.peek("by"):
 		return false
 	case p.any("by"):
-		if len(p.q.items) == 0 || !p.hasMeasure() {
+		if len(p.q.items) == 0 || !p.hasMeasure() && !p.q.countable() {
 			p.i = save
 			return false
 		}
@@ -500,7 +500,7 @@ func (p *parser) superlative() bool {
 	back := func() bool { return p.reset(m) }
 	p.any("with", "having", "that have", "that has", "who have", "who has", "which have", "which has", "has", "have", "had", "that had", "who had", "who made", "that made", "with respect to", "by")
 	p.any("placed", "made", "received", "got", "written", "wrote", "published")
-	if p.cur().kind == tokWord && relationVerb(p.cur().stem) && (p.peekAt(1, "the") || p.peekAt(1, "most")) {
+	if p.cur().kind == tokWord && p.s.relationVerb(p.cur().stem) && (p.peekAt(1, "the") || p.peekAt(1, "most")) {
 		p.i++
 	}
 	had := p.i > save

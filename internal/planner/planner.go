@@ -41,7 +41,7 @@ func (pl *Planner) Generate(ctx context.Context, req sparkwright.GenerateRequest
 		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "no tables are selected")
 	}
 	s := newSchema(req.Catalog)
-	a, why := s.answer(req.Question, req.Instructions, req.Repair)
+	a, why := s.answer(req)
 	if why == nil {
 		return &sparkwright.GenerateReply{Analysis: a}, nil
 	}
@@ -55,55 +55,87 @@ type unread struct {
 }
 
 // answer plans one question.
-func (s *schema) answer(question, instructions string, repair *sparkwright.Repair) (*sparkwright.Analysis, *unread) {
-	switch {
-	case repair != nil:
+func (s *schema) answer(req sparkwright.GenerateRequest) (*sparkwright.Analysis, *unread) {
+	if why := s.readable(req.Question); why != nil {
+		return nil, &unread{refusal: why}
+	}
+	if req.Repair != nil {
 		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The built-in planner does not repair code.")}
-	case strings.TrimSpace(question) == "":
-		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The question is empty.")}
-	case len(question) > maxQuestion:
-		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The question is too long for the built-in planner.")}
-	case !utf8.ValidString(question) || strings.ContainsRune(question, 0):
-		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The question is not text.")}
-	case len(s.tables) == 0:
-		return nil, &unread{refusal: refuse(sparkwright.DeclineUnanswerable, "No table is selected.")}
 	}
-	p := &parser{s: s, t: expand(tokenize(question), instructions)}
-	s.paths, s.mentioned = map[[2]int][]path{}, map[int]bool{}
-	for _, t := range s.tables {
-		for _, tk := range p.t {
-			if tk.kind == tokWord && endsWith(t.words, tk.stem) {
-				s.mentioned[t.id] = true
-			}
-		}
+	r, why := s.converse(req.Question, req.Instructions, req.Previous)
+	if why != nil {
+		return nil, why
 	}
-	if !p.parse() {
-		return nil, s.explain(p)
+	if contains(r.plan.q.notes, "unit") {
+		r.plan.assume = append(r.plan.assume, "Numbers are taken to be stored in the unit that the question names.")
 	}
+	return &sparkwright.Analysis{
+		Code:        "result = spark.sql(\"\"\"\n" + r.sql + "\n\"\"\")\n",
+		Understood:  describe(r.plan),
+		Assumptions: r.plan.assume,
+		Views:       r.views,
+		Generator:   "planner",
+	}, nil
+}
+
+// reading is a question that was understood whole.
+type reading struct {
+	plan  *plan
+	sql   string
+	views []string
+}
+
+// finish binds what was read and writes it as SQL.
+func (s *schema) finish(p *parser) (*reading, error) {
 	pl, err := s.bind(p.q)
 	if err != nil {
-		return nil, asUnread(err)
+		return nil, err
 	}
 	em := &emitter{s: s, p: pl, aliases: map[string]int{}, views: map[string]bool{}}
 	sql, err := em.sql()
 	if err != nil {
-		return nil, asUnread(err)
+		return nil, err
 	}
 	views := make([]string, 0, len(em.views))
 	for v := range em.views {
 		views = append(views, v)
 	}
 	sort.Strings(views)
-	if len(pl.q.notes) > 0 && contains(pl.q.notes, "unit") {
-		pl.assume = append(pl.assume, "Numbers are taken to be stored in the unit that the question names.")
+	return &reading{plan: pl, sql: sql, views: views}, nil
+}
+
+// readable refuses what cannot be a question; nil when it can.
+func (s *schema) readable(question string) *refusal {
+	switch {
+	case strings.TrimSpace(question) == "":
+		return refuse(sparkwright.DeclineNotUnderstood, "The question is empty.")
+	case len(question) > maxQuestion:
+		return refuse(sparkwright.DeclineNotUnderstood, "The question is too long for the built-in planner.")
+	case !utf8.ValidString(question) || strings.ContainsRune(question, 0):
+		return refuse(sparkwright.DeclineNotUnderstood, "The question is not text.")
+	case len(s.tables) == 0:
+		return refuse(sparkwright.DeclineUnanswerable, "No table is selected.")
 	}
-	return &sparkwright.Analysis{
-		Code:        "result = spark.sql(\"\"\"\n" + sql + "\n\"\"\")\n",
-		Understood:  describe(pl),
-		Assumptions: pl.assume,
-		Views:       views,
-		Generator:   "planner",
-	}, nil
+	return nil
+}
+
+// read parses one question; ok when every word was understood.
+func (s *schema) read(question, instructions string) (p *parser, ok bool) {
+	p = &parser{s: s, t: expand(tokenize(question), instructions)}
+	s.paths, s.mentioned = map[[2]int][]path{}, map[int]bool{}
+	s.mention(p.t)
+	return p, p.parse()
+}
+
+// mention notes the tables that the words name.
+func (s *schema) mention(tokens []token) {
+	for _, t := range s.tables {
+		for _, tk := range tokens {
+			if tk.kind == tokWord && endsWith(t.words, tk.stem) {
+				s.mentioned[t.id] = true
+			}
+		}
+	}
 }
 
 func asUnread(err error) *unread {

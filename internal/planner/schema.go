@@ -61,8 +61,12 @@ func newSchema(cat *sparkwright.Catalog) *schema {
 		names[i] = t.src.Name
 	}
 	prefix := commonPrefix(names)
+	further := make([]string, len(names))
+	for i, n := range names {
+		further[i] = strings.ToLower(withoutPrefix(n, prefix))
+	}
 	for _, t := range s.tables {
-		s.indexTable(t, prefix)
+		s.indexTable(t, prefix, further)
 	}
 	for _, t := range s.tables {
 		s.findKey(t)
@@ -92,11 +96,16 @@ func commonPrefix(names []string) string {
 	return p
 }
 
-func (s *schema) indexTable(t *table, prefix string) {
-	name := t.src.Name
+// withoutPrefix drops what all names begin with, when that is an affix.
+func withoutPrefix(name, prefix string) string {
 	if len(prefix) >= 2 && len(prefix) < len(name) && (strings.HasSuffix(prefix, "_") || len(prefix) <= 4 && !vocabulary(prefix)) {
-		name = name[len(prefix):]
+		return name[len(prefix):]
 	}
+	return name
+}
+
+func (s *schema) indexTable(t *table, prefix string, further []string) {
+	name := withoutPrefix(t.src.Name, prefix)
 	words := nameWords(name)
 	t.words = stemsOf(words)
 	if len(words) > 1 && oneOf(words[0], "tbl dim fact d f t stg") {
@@ -115,7 +124,7 @@ func (s *schema) indexTable(t *table, prefix string) {
 	}
 	for i := range t.src.Columns {
 		src := &t.src.Columns[i]
-		words := nameWords(src.Name[len(cp):])
+		words := nameWords(src.Name[len(cp):], further...)
 		if len(words) > 2 && words[1] == "of" { // date_of_birth: birth date
 			words = append(append([]string(nil), words[2:]...), words[0])
 		}
@@ -288,9 +297,12 @@ func (c *column) isDate() bool { return oneOf(c.src.BaseType, "date timestamp ti
 
 func (c *column) isBool() bool { return c.src.BaseType == "bool" }
 
-// isID tells columns whose values are names of rows and never quantities.
+// isID tells columns whose values are names of rows and never quantities. That
+// all values differ does not make a later column one: the amounts of a small
+// file, or the populations of cities, differ as well.
 func (c *column) isID() bool {
-	if c == c.t.key && !c.isText() || endsWith(c.words, "id") || endsWith(c.words, "key") || endsWith(c.words, "uuid") {
+	key := c == c.t.key && !c.isText() && (c.t.declared || c == c.t.cols[0])
+	if key || endsWith(c.words, "id") || endsWith(c.words, "key") || endsWith(c.words, "uuid") {
 		return true
 	}
 	for _, fk := range c.t.src.ForeignKeys {

@@ -7,8 +7,9 @@ import (
 
 // nameWords splits the name of a table or column into lower-case words: at
 // signs, at changes of case, at digits, and, where a name is written without
-// either, along the common vocabulary of schemas.
-func nameWords(name string) []string {
+// either, along the common vocabulary of schemas and the further words given:
+// those that name tables.
+func nameWords(name string, further ...string) []string {
 	var parts []string
 	var cur []rune
 	flush := func() {
@@ -31,15 +32,16 @@ func nameWords(name string) []string {
 	flush()
 	var out []string
 	for _, p := range parts {
-		out = append(out, segment(p)...)
+		out = append(out, segment(p, further)...)
 	}
 	return out
 }
 
 // segment splits a compound written in one piece ("postalcode") into known
 // words, or returns it whole.
-func segment(s string) []string {
-	if vocabulary(s) || len(s) < 5 {
+func segment(s string, further []string) []string {
+	known := func(w string) bool { return vocabulary(w) || len(w) > 3 && contains(further, w) }
+	if known(s) || len(s) < 5 {
 		return []string{s}
 	}
 	type best struct {
@@ -50,7 +52,7 @@ func segment(s string) []string {
 	memo[len(s)] = best{ok: true}
 	for i := len(s) - 1; i >= 0; i-- {
 		for j := len(s); j > i; j-- {
-			if !memo[j].ok || !vocabulary(s[i:j]) {
+			if !memo[j].ok || !known(s[i:j]) {
 				continue
 			}
 			if !memo[i].ok || len(memo[j].words)+1 < len(memo[i].words) {
@@ -68,16 +70,16 @@ const schemaVocabulary = ` account active address age amount area balance bank b
 budget business buyer cancel capacity card cart category change channel charge check city class client close closed code
 color comment commission company contact content cost count country county coupon create created creation credit currency current
 customer cust cycle daily data date day days debit deleted delivery department depth description detail details device discount distance
-district domain due duration email employee enabled end engine entry epoch event exchange expiry expire external fee field file
+district due duration email employee enabled end engine entry epoch event exchange expiry expire external fee field file
 first flag full gender genre grade grant gross group head height hire high hour house id image income index industry info
 internal inventory invoice is item job join joined key kind label language last lat latitude length level limit line link list loan
 location lon longitude low mail main manager market max member message method middle min mobile model modified month monthly
 name net new note notes num number open option order orders org origin owner paid parent part party path pay payment period
 person phone place plan point population position post postal price primary priority product profile profit project
-publication purchase qty quantity quarter rank rate rating ratio reason record ref reference region release rent result return revenue
+purchase qty quantity quarter rank rate rating ratio reason record ref reference region release rent result return revenue
 review role room route salary sale sales score seat second section segment seller serial service session settlement severity shares
 ship shipped shipping shop short signup site size sku social source staff start state station status stock store str street
-student sub subject summary supplier symbol table tag target tax team term ticker ticket time timestamp title total track transaction
+student sub subject summary supplier symbol table tag target tax team term ticket time timestamp title total track transaction
 transfer trip turnover type unit units update updated url usage user valid value variant vendor version view visit
 volume warehouse week weight width year zip zone `
 
@@ -215,13 +217,22 @@ as than then also per each every within into about between`)
 
 // relationVerb tells verbs that say no more than that two things belong
 // together; they count as understood only between two things that are linked.
-func relationVerb(stem string) bool {
-	return oneOf(stem, relationVerbs)
+// The name of a table is one too: "loaned" where there are loans.
+func (s *schema) relationVerb(stem string) bool {
+	if oneOf(stem, relationVerbs) {
+		return true
+	}
+	for _, t := range s.tables {
+		if len(t.words) == 1 && t.words[0] == stem {
+			return true
+		}
+	}
+	return false
 }
 
 var relationVerbs = stemList(`serve present publish write hold own belong live reside locate situate associate relate assign
 make place contain include flow run work employ appear receive get give attach connect link correspond occur happen
-exist use place submit author produce list record register cite have pass lie come find go purchase order buy handle manage borrow rent watch visit read play drive treat prescribe review rate direct operate supply
+exist use place submit produce list record register have pass lie come find go purchase order buy handle manage borrow rent watch visit read play drive treat prescribe review rate direct operate supply
 teach enroll take offer provide earn attend involve represent generate issue process file post`)
 
 func stemList(words string) string {
