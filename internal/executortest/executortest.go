@@ -16,16 +16,48 @@ import (
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 )
 
-// Run runs the suite. restarted returns an executor that knows nothing of the
-// first one's attempts, as after a restart of the process.
+// Suite is an executor with what its attempts need.
+type Suite struct {
+	Executor sparkwright.Executor
+	// Restarted returns an executor that knows nothing of the first one's
+	// attempts, as after a restart of the process.
+	Restarted func() sparkwright.Executor
+	// Job renders a job over no tables.
+	Job func(t *testing.T, id, analysis string) sparkwright.Job
+	// Load is the verified result of a job, with its parts in a directory.
+	Load func(t *testing.T, job sparkwright.Job) *sparkwright.Manifest
+	// Gone turns the handle of r_known into one that nobody knows.
+	Gone func(h sparkwright.Handle) sparkwright.Handle
+}
+
+// Run runs the suite for an executor of this machine.
 func Run(t *testing.T, e sparkwright.Executor, restarted func() sparkwright.Executor) {
-	t.Run("succeeds", func(t *testing.T) { succeeds(t, e) })
-	t.Run("submit is idempotent", func(t *testing.T) { idempotent(t, e) })
-	t.Run("a fault of the code", func(t *testing.T) { fault(t, e) })
-	t.Run("exit without a result is never success", func(t *testing.T) { exits(t, e) })
-	t.Run("cancel stops what runs", func(t *testing.T) { cancels(t, e) })
-	t.Run("after a restart", func(t *testing.T) { afterRestart(t, e, restarted) })
-	t.Run("a foreign handle is refused", func(t *testing.T) { foreign(t, e) })
+	Suite{
+		Executor: e, Restarted: restarted, Job: Job,
+		Load: func(t *testing.T, job sparkwright.Job) *sparkwright.Manifest {
+			t.Helper()
+			m, err := artifact.Load(job.Location, job.Attempt.RunID, job.Attempt.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		},
+		Gone: func(h sparkwright.Handle) sparkwright.Handle {
+			h.Data = json.RawMessage(strings.ReplaceAll(string(h.Data), "r_known", "r_gone"))
+			return h
+		},
+	}.Run(t)
+}
+
+// Run runs the suite.
+func (s Suite) Run(t *testing.T) {
+	t.Run("succeeds", s.succeeds)
+	t.Run("submit is idempotent", s.idempotent)
+	t.Run("a fault of the code", s.fault)
+	t.Run("exit without a result is never success", s.exits)
+	t.Run("cancel stops what runs", s.cancels)
+	t.Run("after a restart", s.afterRestart)
+	t.Run("a foreign handle is refused", s.foreign)
 }
 
 // Job renders a job over no tables.
@@ -101,17 +133,15 @@ func submit(t *testing.T, e sparkwright.Executor, job sparkwright.Job) sparkwrig
 	return h
 }
 
-func succeeds(t *testing.T, e sparkwright.Executor) {
-	job := Job(t, "r_ok", "print('hello from the job')\nresult = spark.range(25).selectExpr('id', 'id * 1.50 AS x').orderBy('id')")
+func (s Suite) succeeds(t *testing.T) {
+	e := s.Executor
+	job := s.Job(t, "r_ok", "print('hello from the job')\nresult = spark.range(25).selectExpr('id', 'id * 1.50 AS x').orderBy('id')")
 	sink := &Sink{}
 	out := Finish(t, e, submit(t, e, job), sink)
 	if out.State != sparkwright.AttemptSucceeded {
 		t.Fatalf("state %s, fault %+v, log %s", out.State, out.Fault, sink.Text())
 	}
-	m, err := artifact.Load(job.Location, "r_ok", "r_ok-1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := s.Load(t, job)
 	if m.RowCount != 25 || len(m.Preview) != 10 || !m.Truncated {
 		t.Errorf("%d rows, %d in the preview, truncated %v", m.RowCount, len(m.Preview), m.Truncated)
 	}
@@ -144,8 +174,9 @@ func sameRows(t *testing.T, m *sparkwright.Manifest) {
 	}
 }
 
-func idempotent(t *testing.T, e sparkwright.Executor) {
-	job := Job(t, "r_twice", "print('began')\nresult = spark.range(3)")
+func (s Suite) idempotent(t *testing.T) {
+	e := s.Executor
+	job := s.Job(t, "r_twice", "print('began')\nresult = spark.range(3)")
 	first, second := submit(t, e, job), submit(t, e, job)
 	if string(first.Data) != string(second.Data) {
 		t.Error("the second submit gave another handle")
@@ -157,8 +188,9 @@ func idempotent(t *testing.T, e sparkwright.Executor) {
 	}
 }
 
-func fault(t *testing.T, e sparkwright.Executor) {
-	job := Job(t, "r_fault", "a = 1\nresult = spark.sql('select no_such_column from (select 1 as x)')")
+func (s Suite) fault(t *testing.T) {
+	e := s.Executor
+	job := s.Job(t, "r_fault", "a = 1\nresult = spark.sql('select no_such_column from (select 1 as x)')")
 	out := Finish(t, e, submit(t, e, job), &Sink{})
 	if out.State != sparkwright.AttemptFailed || out.Fault == nil {
 		t.Fatalf("state %s, fault %v", out.State, out.Fault)
@@ -171,8 +203,9 @@ func fault(t *testing.T, e sparkwright.Executor) {
 	}
 }
 
-func exits(t *testing.T, e sparkwright.Executor) {
-	job := Job(t, "r_exit", "import os\nos._exit(0)")
+func (s Suite) exits(t *testing.T) {
+	e := s.Executor
+	job := s.Job(t, "r_exit", "import os\nos._exit(0)")
 	out := Finish(t, e, submit(t, e, job), &Sink{})
 	if out.State != sparkwright.AttemptFailed || out.Fault == nil || out.Fault.Kind != sparkwright.FaultLost {
 		t.Errorf("state %s, fault %+v; want failed, lost", out.State, out.Fault)
@@ -182,8 +215,9 @@ func exits(t *testing.T, e sparkwright.Executor) {
 // endless keeps Spark busy for hours.
 const endless = "result = spark.range(0, 10**14, 1, 2).selectExpr('sum(sqrt(id)) AS s')"
 
-func cancels(t *testing.T, e sparkwright.Executor) {
-	h := submit(t, e, Job(t, "r_cancel", endless))
+func (s Suite) cancels(t *testing.T) {
+	e := s.Executor
+	h := submit(t, e, s.Job(t, "r_cancel", endless))
 	for {
 		e.Wait(t.Context(), h)
 		out, err := e.Poll(t.Context(), h, &Sink{})
@@ -205,17 +239,17 @@ func cancels(t *testing.T, e sparkwright.Executor) {
 	}
 }
 
-func afterRestart(t *testing.T, e sparkwright.Executor, restarted func() sparkwright.Executor) {
-	job := Job(t, "r_known", "result = spark.range(1)")
+func (s Suite) afterRestart(t *testing.T) {
+	e := s.Executor
+	job := s.Job(t, "r_known", "result = spark.range(1)")
 	h := submit(t, e, job)
 	Finish(t, e, h, &Sink{})
-	other := restarted()
+	other := s.Restarted()
 	out, err := other.Poll(t.Context(), h, &Sink{})
 	if err != nil || out.State != sparkwright.AttemptSucceeded {
 		t.Errorf("a finished attempt: state %s, error %v", out.State, err)
 	}
-	gone := h
-	gone.Data = json.RawMessage(strings.ReplaceAll(string(h.Data), "r_known", "r_gone"))
+	gone := s.Gone(h)
 	out, err = other.Poll(t.Context(), gone, &Sink{})
 	if err != nil || out.State != sparkwright.AttemptLost {
 		t.Errorf("an unknown attempt: state %s, error %v; want lost", out.State, err)
@@ -225,7 +259,8 @@ func afterRestart(t *testing.T, e sparkwright.Executor, restarted func() sparkwr
 	}
 }
 
-func foreign(t *testing.T, e sparkwright.Executor) {
+func (s Suite) foreign(t *testing.T) {
+	e := s.Executor
 	_, err := e.Poll(t.Context(), sparkwright.Handle{Version: 1, Executor: "other"}, &Sink{})
 	if sparkwright.ErrorCode(err) != sparkwright.CodeInvalid {
 		t.Errorf("error %v; want invalid", err)

@@ -64,21 +64,10 @@ func (rt *Runtime) pip(ctx context.Context, opt Options) error {
 	if err = os.WriteFile(reqs, []byte(text), 0o644); err != nil { //nolint:gosec // G306: holds no secrets
 		return diskError("write the requirements", err)
 	}
-	// -I: a PYTHONPATH of the user's may hold another pyspark.
-	out, err := command(ctx, func(line string) {
-		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch word {
-		case "Collecting", "Building", "Installing", "Downloading":
-			opt.say("      %s %s", strings.ToLower(word), shorten(rest))
-		}
-	}, rt.Python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", reqs)
-	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		return installError("install pyspark", out, err)
+	if err = rt.pipInstall(ctx, opt, reqs, "install pyspark"); err != nil {
+		return err
 	}
-	out, err = command(ctx, nil, rt.Python, "-I", "-W", "ignore", "-c",
+	out, err := command(ctx, nil, rt.Python, "-I", "-W", "ignore", "-c",
 		"import os, sqlglot, pyspark.sql.connect.session; print(os.path.dirname(pyspark.__file__))")
 	if err != nil {
 		if ctx.Err() != nil {
@@ -91,6 +80,25 @@ func (rt *Runtime) pip(ctx context.Context, opt Options) error {
 		return diskError("link Spark's home", err)
 	}
 	_ = os.Remove(begun)
+	return nil
+}
+
+// pipInstall installs what the file reqs names into the environment.
+func (rt *Runtime) pipInstall(ctx context.Context, opt Options, reqs, doing string) error {
+	// -I: a PYTHONPATH of the user's may hold another pyspark.
+	out, err := command(ctx, func(line string) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch word {
+		case "Collecting", "Building", "Installing", "Downloading":
+			opt.say("      %s %s", strings.ToLower(word), shorten(rest))
+		}
+	}, rt.Python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", reqs)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return installError(doing, out, err)
+	}
 	return nil
 }
 

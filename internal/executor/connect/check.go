@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/crosscheck"
 )
 
 // Client is a client process for checks: the policy, which executes nothing,
@@ -59,6 +60,43 @@ func (c *Client) DryRun(ctx context.Context, code string, views []sparkwright.Em
 		"op": "dryrun", "code": code, "views": views, "remote": srv.session(newID()),
 	})
 	return rep.Schema, rep.Fault, err
+}
+
+// Translate turns an analysis into one statement of PostgreSQL, or says why
+// there is none. Nothing is executed. The run's own process does it, where one
+// is reserved.
+func (e *Executor) Translate(ctx context.Context, runID, code string, views []crosscheck.View) (crosscheck.Translation, error) {
+	rep, err := e.ask(ctx, runID, map[string]any{"op": "translate", "code": code, "views": views})
+	return rep.Translation, err
+}
+
+// Plan is Spark's formatted plan of an analysis over the views that the
+// prologue makes. No rows are read. env holds the logins of the prologue.
+func (e *Executor) Plan(ctx context.Context, runID, code, prologue string, env map[string]string) (string, error) {
+	srv, err := e.engine.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	rep, err := e.ask(ctx, runID, map[string]any{"op": "explain", "code": code, "prologue": prologue, "remote": srv.session(newID()), "env": env})
+	if err == nil && rep.Fault != nil {
+		err = sparkwright.Errorf(sparkwright.CodeJobFailed, "%s: %s", rep.Fault.Class, rep.Fault.Message)
+	}
+	return rep.Plan, err
+}
+
+// ask has the run's reserved process answer, else one of its own.
+func (e *Executor) ask(ctx context.Context, runID string, req map[string]any) (reply, error) {
+	e.mu.Lock()
+	c := e.reserved[runID]
+	e.mu.Unlock()
+	if c == nil {
+		var err error
+		if c, err = e.pool.take(ctx); err != nil {
+			return reply{}, err
+		}
+		defer e.pool.done(context.WithoutCancel(ctx), c)
+	}
+	return c.ask(ctx, req)
 }
 
 // Running are the client processes that carry out attempts now.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/childproc"
+	"github.com/sparkwright/sparkwright/internal/crosscheck"
 )
 
 // clientStart is how long a client process may take until it is ready.
@@ -28,6 +29,9 @@ type reply struct {
 	Schema     []sparkwright.ResultColumn `json:"schema"`
 	Fault      *sparkwright.Fault         `json:"fault"`
 	Error      string                     `json:"error"`
+
+	Plan        string                 `json:"plan"`
+	Translation crosscheck.Translation `json:"translation"`
 	sparkwright.Progress
 }
 
@@ -211,7 +215,9 @@ func (p *pool) take(ctx context.Context) (*client, error) {
 // done ends a taken process and fills the pool up again.
 func (p *pool) done(ctx context.Context, c *client) {
 	c.close()
-	p.fill(ctx)
+	if !p.cfg.NoRefill {
+		p.fill(ctx)
+	}
 }
 
 // fill starts processes in the background until the pool is full.

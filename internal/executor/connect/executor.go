@@ -2,8 +2,9 @@
 // manages on this machine (or one that somebody else runs), and a pool of
 // pre-imported Python client processes, each of which serves one run.
 //
-// A server of ours starts with the first use, is replaced when it has died,
-// and ends with its owner. A server that dies fails every attempt on it at
+// A server of ours starts with the first use, is replaced when it has died or
+// hangs, and ends with its owner: this process, or a keeper that several
+// commands share (Config.KeepDir). A server that dies fails every attempt on it at
 // once. Cancel and the time limit kill the client's process group, interrupt
 // the Spark session, and release it.
 package connect
@@ -33,7 +34,12 @@ type Config struct {
 	DriverMemory string        // of the managed server
 	ClientMemory int64         // bytes that a client process may use; 0 = no limit
 	PoolSize     int           // client processes kept ready
+	NoRefill     bool          // a process that was taken out of the pool is not replaced
 	Timeout      time.Duration // of one attempt; 0 = none
+	// KeepDir is where a server is found that outlives this process; it ends
+	// after KeepIdle without users. "" = the server is this process's own.
+	KeepDir  string
+	KeepIdle time.Duration
 }
 
 // Executor implements sparkwright.Executor. Close it.
@@ -55,10 +61,24 @@ func New(cfg Config) *Executor {
 	token := os.Getenv("SPARK_CONNECT_AUTHENTICATE_TOKEN")
 	if cfg.Remote == "" {
 		token = newToken()
+		if cfg.KeepDir != "" {
+			if kept, err := keptToken(cfg.KeepDir); err == nil {
+				token = kept
+			} else {
+				cfg.KeepDir = ""
+			}
+		}
 	}
-	e := &Executor{cfg: cfg, engine: &engine{cfg: cfg, token: token}, pool: &pool{cfg: cfg, token: token}, reserved: map[string]*client{}, running: map[*client]struct{}{}}
+	e := &Executor{cfg: cfg, pool: &pool{cfg: cfg, token: token}, reserved: map[string]*client{}, running: map[*client]struct{}{}}
+	e.engine = &engine{cfg: cfg, token: token, busy: e.busy}
 	e.Set = attempts.NewSet(Name, cfg.Timeout, e.carryOut)
 	return e
+}
+
+func (e *Executor) busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.running) > 0
 }
 
 // Warm fills the pool and starts the server, at the same time.

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -26,9 +28,15 @@ type rpc struct {
 	token string
 }
 
+// dial prepares a connection. As in PySpark, a token goes to another host only
+// over TLS; localhost, where our own servers are, needs none.
 func dial(host string, port int, token string) (*rpc, error) {
+	transport := insecure.NewCredentials()
+	if token != "" && host != "localhost" {
+		transport = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
+	}
 	conn, err := grpc.NewClient(net.JoinHostPort(host, strconv.Itoa(port)),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
 	if err != nil {
 		return nil, fmt.Errorf("dial spark connect: %w", err)

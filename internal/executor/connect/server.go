@@ -23,21 +23,24 @@ import (
 )
 
 // startTimeout is how long a server may take until it answers. Cold starts
-// were measured at 5 s on two idle cores; a busy machine takes longer.
-const startTimeout = 90 * time.Second
+// were measured at 5 s on two idle cores, and at over 90 s on very busy ones.
+const startTimeout = 3 * time.Minute
 
 // server is one running Spark Connect server.
 type server struct {
 	rpc     *rpc
-	remote  string           // sc://host:port/
-	child   *childproc.Child // nil when it is not ours
+	remote  string // sc://host:port/
+	port    int
+	child   *childproc.Child // nil when it is not this process's own
+	lease   net.Conn         // held on a kept server; else nil
+	gone    chan struct{}    // closed when a kept server has ended
 	logPath string
 }
 
 // lost is closed when a server of ours has died; nil (never) for others.
 func (s *server) lost() <-chan struct{} {
 	if s.child == nil {
-		return nil
+		return s.gone
 	}
 	return s.child.Done()
 }
@@ -50,6 +53,9 @@ func (s *server) session(id string) string {
 // stop ends a server of ours.
 func (s *server) stop(ctx context.Context) {
 	s.rpc.close()
+	if s.lease != nil {
+		_ = s.lease.Close()
+	}
 	if s.child != nil {
 		s.child.Stop(ctx, 5*time.Second)
 		_ = os.RemoveAll(filepath.Dir(s.logPath))
@@ -84,7 +90,7 @@ func launch(ctx context.Context, cfg Config, token string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the server's directory: %w", err)
 	}
-	s := &server{remote: fmt.Sprintf("sc://localhost:%d/", port), logPath: filepath.Join(dir, "server.log")}
+	s := &server{remote: fmt.Sprintf("sc://localhost:%d/", port), port: port, logPath: filepath.Join(dir, "server.log")}
 	logFile, err := os.Create(s.logPath)
 	if err != nil {
 		return nil, fmt.Errorf("make the server's log: %w", err)
@@ -206,34 +212,60 @@ func tailOf(path string) string {
 }
 
 // engine hands out the server: it starts one at the first use, and another
-// when the last one has died.
+// when the last one has died or hangs.
 type engine struct {
 	cfg   Config
 	token string // of every server; "" for a remote one without
+	busy  func() bool
 	mu    sync.Mutex
 	cur   *server
+	seen  time.Time // when it last answered
 }
+
+// believed is how long a server that has answered is not asked again.
+const believed = 30 * time.Second
 
 // get returns a server that lives.
 func (e *engine) get(ctx context.Context) (*server, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.cur != nil {
-		select {
-		case <-e.cur.lost():
-			e.cur.stop(context.WithoutCancel(ctx))
-			e.cur = nil
-		default:
+		if e.lives(ctx) {
 			return e.cur, nil
 		}
+		e.cur.stop(context.WithoutCancel(ctx))
+		e.cur = nil
 	}
 	var err error
-	if e.cfg.Remote != "" {
+	switch {
+	case e.cfg.Remote != "":
 		e.cur, err = attach(ctx, e.cfg.Remote, e.token)
-	} else {
+	case e.cfg.KeepDir != "":
+		e.cur, err = useKept(ctx, e.cfg, e.token)
+	default:
 		e.cur, err = startServer(ctx, e.cfg, e.token)
 	}
+	e.seen = time.Now()
 	return e.cur, err
+}
+
+// lives reports whether the server is there. One that has not been asked for
+// some time is asked; under load it may be slow to answer, so one that carries
+// out attempts is not doubted.
+func (e *engine) lives(ctx context.Context) bool {
+	select {
+	case <-e.cur.lost():
+		return false
+	default:
+	}
+	if time.Since(e.seen) < believed || e.busy() {
+		return true
+	}
+	if err := e.cur.rpc.healthy(ctx, newID()); err != nil && ctx.Err() == nil {
+		return false
+	}
+	e.seen = time.Now()
+	return true
 }
 
 func (e *engine) close(ctx context.Context) {

@@ -1,0 +1,571 @@
+package emrserverless_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/executor/emrserverless"
+	"github.com/sparkwright/sparkwright/internal/executortest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const (
+	appID  = "00g0oddl52n83r09"
+	bucket = "spark-data-123456789012-us-east-1"
+	driver = "s3://" + bucket + "/jars/postgresql-42.7.8.jar"
+	secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:spark/postgres/aurora-1f2e3d4c-AbCdEf"
+)
+
+func newExecutor(c *cloud, change ...func(*emrserverless.Config)) *emrserverless.Executor {
+	cfg := emrserverless.Config{
+		AWS: aws.Config{
+			Region: "us-east-1", BaseEndpoint: &c.URL, RetryMaxAttempts: 1,
+			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		},
+		Instance: "swtest", Bucket: bucket, ExecutorMemory: "4g", ExecutorCores: 2, TimeoutMinutes: 10,
+		LogGroup: "/aws/emr-serverless", Interval: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return emrserverless.New(cfg)
+}
+
+func newJob(id string) sparkwright.Job {
+	return sparkwright.Job{
+		Attempt:   sparkwright.Attempt{ID: id + "-1", RunID: id, Number: 1, Script: "print('" + id + "')\n", StartedAt: time.Now().UTC()},
+		Location:  "s3://" + bucket + "/output/s1/" + id + "/1",
+		Placement: sparkwright.Placement{Executor: emrserverless.Name, Application: appID, Driver: driver},
+		Access:    sparkwright.Access{Secrets: []string{secret}},
+	}
+}
+
+func mustSubmit(t *testing.T, e *emrserverless.Executor, job sparkwright.Job) sparkwright.Handle {
+	t.Helper()
+	h, err := e.Submit(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// poll asks until the state is as fresh as the cloud's.
+func poll(t *testing.T, e *emrserverless.Executor, h sparkwright.Handle, sink *executortest.Sink) sparkwright.Outcome {
+	t.Helper()
+	e.Wait(t.Context(), h)
+	out, err := e.Poll(t.Context(), h, sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (c *cloud) job(n int) *job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.jobs[n]
+}
+
+func (c *cloud) change(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do()
+}
+
+// finish leaves what a job that succeeds leaves.
+func (c *cloud) finish(job sparkwright.Job) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := strings.TrimPrefix(job.Location, "s3://")
+	part := []byte("PAR1 not really PAR1")
+	sum := sha256.Sum256(part)
+	c.objects[key+"/data/part-00000.parquet"] = part
+	c.objects[key+"/data/_SUCCESS"] = nil
+	c.objects[key+"/manifest.json"] = []byte(fmt.Sprintf(
+		`{"version":1,"run_id":%q,"attempt_id":%q,"location":%q,"schema":[{"name":"a","type":"int"}],"row_count":1,"truncated":false,"preview":[[1]],`+
+			`"parts":[{"path":"data/part-00000.parquet","rows":1,"bytes":%d,"sha256":%q,"etag":%q}]}`,
+		job.Attempt.RunID, job.Attempt.ID, job.Location, len(part), hex.EncodeToString(sum[:]), etag(part)))
+}
+
+// The requests, whole: what is started, as whom, with what and what it may do.
+func TestStartJobRunGolden(t *testing.T) {
+	t.Parallel()
+	sized := func(cfg *emrserverless.Config) {
+		cfg.DriverMemory, cfg.DriverCores, cfg.ExecutorMemory, cfg.ExecutorCores = "8g", 4, "16g", 8
+		cfg.RoleARN, cfg.LogGroup = "arn:aws-us-gov:iam::123456789012:role/own", ""
+	}
+	standard := newJob("r_glue")
+	standard.Placement.Application, standard.Placement.Driver = "00fv6g7rptsov009", ""
+	standard.Access = sparkwright.Access{
+		Glue: []sparkwright.GlueTable{{Database: "lake", Table: "clicks"}}, Prefixes: []string{"s3://lake/clicks/"},
+	}
+	mixed := newJob("r_mixed")
+	mixed.Access.Glue, mixed.Access.Prefixes = standard.Access.Glue, []string{"s3://lake/clicks/", "s3://other/rates.csv"}
+	iam := newJob("r_iam")
+	iam.Access = sparkwright.Access{Logins: []sparkwright.RDSLogin{{Region: "us-east-1", User: "reporter"}}}
+	many := newJob("r_many")
+	many.Access = sparkwright.Access{}
+	for i := range 60 {
+		name := fmt.Sprintf("table_with_a_long_name_%02d", i)
+		many.Access.Glue = append(many.Access.Glue, sparkwright.GlueTable{Database: "lake", Table: name})
+		many.Access.Prefixes = append(many.Access.Prefixes, "s3://lake/"+name+"/")
+	}
+	for _, tt := range []struct {
+		name   string
+		job    sparkwright.Job
+		change func(*emrserverless.Config)
+	}{
+		{"postgres", newJob("r_pg"), func(*emrserverless.Config) {}},
+		{"standard", standard, func(*emrserverless.Config) {}},
+		{"mixed", mixed, func(*emrserverless.Config) {}},
+		{"iam", iam, func(*emrserverless.Config) {}},
+		{"many_tables", many, func(*emrserverless.Config) {}},
+		{"sized", newJob("r_sized"), sized},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			mustSubmit(t, newExecutor(c, tt.change), tt.job)
+			request := c.started[0]
+			policy := request["executionIamPolicy"].(map[string]any)
+			if n := len(policy["policy"].(string)); n > 2048 {
+				t.Errorf("the policy has %d characters; AWS takes 2048", n)
+			}
+			var readable any
+			if err := json.Unmarshal([]byte(policy["policy"].(string)), &readable); err != nil {
+				t.Fatal(err)
+			}
+			policy["policy"] = readable
+			got, err := json.MarshalIndent(request, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			path := filepath.Join("testdata", tt.name+".json.golden")
+			if *update {
+				if err = os.WriteFile(path, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Error(diff)
+			}
+			key := strings.TrimPrefix(request["jobDriver"].(map[string]any)["sparkSubmit"].(map[string]any)["entryPoint"].(string), "s3://")
+			if string(c.objects[key]) != tt.job.Attempt.Script {
+				t.Errorf("the script is not at %s", key)
+			}
+		})
+	}
+}
+
+func TestStates(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	e := newExecutor(c)
+	job := newJob("r_states")
+	h := mustSubmit(t, e, job)
+	sink := &executortest.Sink{}
+	for _, tt := range []struct {
+		state string
+		want  sparkwright.AttemptState
+	}{
+		{"SUBMITTED", sparkwright.AttemptSubmitted},
+		{"PENDING", sparkwright.AttemptSubmitted},
+		{"QUEUED", sparkwright.AttemptSubmitted},
+		{"SCHEDULED", sparkwright.AttemptSubmitted},
+		{"RUNNING", sparkwright.AttemptRunning},
+		{"CANCELLING", sparkwright.AttemptCancelling},
+		{"SOMETHING_NEW", sparkwright.AttemptRunning},
+	} {
+		c.change(func() { c.jobs[0].set(tt.state, "because "+tt.state) })
+		if out := poll(t, e, h, sink); out.State != tt.want || out.Fault != nil {
+			t.Errorf("%s: %+v, want %s", tt.state, out, tt.want)
+		}
+		if !strings.Contains(sink.Text(), tt.state+": because "+tt.state) {
+			t.Errorf("%s and its details are not told: %s", tt.state, sink.Text())
+		}
+	}
+	c.finish(job)
+	c.change(func() { c.jobs[0].set("SUCCESS", "") })
+	if out := poll(t, e, h, sink); out.State != sparkwright.AttemptSucceeded {
+		t.Errorf("SUCCESS with a manifest: %+v", out)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, state, details string
+		leave                func(c *cloud, job sparkwright.Job)
+		want                 sparkwright.AttemptState
+		kind                 sparkwright.FaultKind
+		class, because       string
+	}{
+		{name: "success without a manifest", state: "SUCCESS", want: "failed", kind: "lost", class: "JOB_LOST"},
+		{
+			name: "success, and a part was changed", state: "SUCCESS", want: "failed", kind: "lost", class: "JOB_LOST",
+			leave: func(c *cloud, job sparkwright.Job) {
+				c.finish(job)
+				c.change(func() {
+					c.objects[strings.TrimPrefix(job.Location, "s3://")+"/data/part-00000.parquet"] = []byte("PAR1 not really PAR2")
+				})
+			},
+		},
+		{
+			name: "success, and a part too many", state: "SUCCESS", want: "failed", kind: "lost", class: "JOB_LOST",
+			leave: func(c *cloud, job sparkwright.Job) {
+				c.finish(job)
+				c.change(func() { c.objects[strings.TrimPrefix(job.Location, "s3://")+"/data/part-00001.parquet"] = []byte("x") })
+			},
+		},
+		{
+			name: "a fault of the code", state: "FAILED", details: "Job failed, please check complete logs", want: "failed", class: "UNRESOLVED_COLUMN",
+			because: "Job failed, please check complete logs",
+			leave: func(c *cloud, job sparkwright.Job) {
+				c.change(func() {
+					c.objects[strings.TrimPrefix(job.Location, "s3://")+"/fault.json"] = []byte(`{"class":"UNRESOLVED_COLUMN","message":"no such column","line":2}`)
+				})
+			},
+		},
+		{name: "no fault", state: "FAILED", details: "ExitCode: 137", want: "failed", kind: "infrastructure", class: "EMR_JOB_FAILED", because: "ExitCode: 137"},
+		{name: "timeout", state: "FAILED", details: "Job execution timed out after 10 minutes", want: "failed", kind: "timeout", class: "ATTEMPT_TIMEOUT"},
+		{name: "cancelled by its limit", state: "CANCELLED", details: "Job timeout", want: "failed", kind: "timeout", class: "ATTEMPT_TIMEOUT"},
+		{name: "a connection that timed out is no time limit", state: "FAILED", details: "Connect to logs.us-east-1.amazonaws.com:443 failed: connect timed out", want: "failed", kind: "infrastructure", class: "EMR_JOB_FAILED"},
+		{name: "cancelled", state: "CANCELLED", details: "by customer", want: "cancelled", kind: "cancelled", class: "CANCELLED"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			e, job := newExecutor(c), newJob("r_out")
+			h := mustSubmit(t, e, job)
+			if tt.leave != nil {
+				tt.leave(c, job)
+			}
+			c.change(func() {
+				c.jobs[0].set(tt.state, tt.details)
+				c.streams["applications/"+appID+"/jobs/00job1/SPARK_DRIVER/stderr"] = []string{"Traceback", "last words"}
+			})
+			out := poll(t, e, h, &executortest.Sink{})
+			if out.State != tt.want || out.Fault == nil {
+				t.Fatalf("%+v, want %s", out, tt.want)
+			}
+			if out.Fault.Kind != tt.kind || out.Fault.Class != tt.class || tt.because != "" && out.Fault.Because != tt.because {
+				t.Errorf("fault %+v", out.Fault)
+			}
+			if !strings.Contains(out.Fault.Log, "last words") {
+				t.Errorf("the fault has no log: %q", out.Fault.Log)
+			}
+		})
+	}
+}
+
+// One job for one attempt, whatever happens to the answer of StartJobRun.
+func TestOneJobForOneAttempt(t *testing.T) {
+	t.Parallel()
+	for _, forgets := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tokens forgotten %v", forgets), func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			c.forgets = forgets
+			c.after = func(op string, n int) bool { return op == "StartJobRun" && n == 1 } // accepted, the answer is lost
+			job := newJob("r_once")
+			var later *sparkwright.LaterError
+			if _, err := newExecutor(c).Submit(t.Context(), job); !errors.As(err, &later) {
+				t.Fatalf("error %v; want to be asked again", err)
+			}
+			job.Again = true
+			first := mustSubmit(t, newExecutor(c), job) // another process
+			again := mustSubmit(t, newExecutor(c), job)
+			if string(first.Data) != string(again.Data) || len(c.jobs) != 1 {
+				t.Errorf("%d jobs; handles %s, %s", len(c.jobs), first.Data, again.Data)
+			}
+		})
+	}
+}
+
+// Another process finds the job by its handle alone.
+func TestAdoption(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	job := newJob("r_adopt")
+	h := mustSubmit(t, newExecutor(c), job)
+	c.change(func() {
+		c.jobs[0].set("RUNNING", "")
+		c.jobs[0].created = time.Now().Add(-20 * 24 * time.Hour) // older than the list goes back
+	})
+	other := newExecutor(c)
+	if out := poll(t, other, h, &executortest.Sink{}); out.State != sparkwright.AttemptRunning {
+		t.Errorf("%+v", out)
+	}
+	gone := h
+	gone.Data = json.RawMessage(strings.ReplaceAll(string(h.Data), "00job1", "00job9"))
+	if out := poll(t, other, gone, &executortest.Sink{}); out.State != sparkwright.AttemptLost {
+		t.Errorf("an unknown job: %+v", out)
+	}
+	if err := other.Cancel(t.Context(), gone); err != nil {
+		t.Errorf("cancel of an unknown job: %v", err)
+	}
+	if _, err := other.Poll(t.Context(), sparkwright.Handle{Version: 1, Executor: "other"}, &executortest.Sink{}); sparkwright.ErrorCode(err) != sparkwright.CodeInvalid {
+		t.Errorf("a foreign handle: %v", err)
+	}
+}
+
+// What will pass does not fail a run, neither at the start nor on the way.
+func TestWaitsForWhatPasses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status     int
+		kind, says string
+	}{
+		{http.StatusTooManyRequests, "ThrottlingException", "accepts no more requests"},
+		{http.StatusPaymentRequired, "ServiceQuotaExceededException", "accepts no more requests"},
+		{http.StatusForbidden, "ExpiredTokenException", "credentials have expired"},
+		{http.StatusServiceUnavailable, "InternalServerException", "does not answer"},
+	} {
+		t.Run(tt.kind, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			c.before = func(op string, w http.ResponseWriter, n int) bool {
+				return op == "StartJobRun" && n == 1 && fail(w, tt.status, tt.kind)
+			}
+			e, job := newExecutor(c), newJob("r_wait")
+			_, err := e.Submit(t.Context(), job)
+			var later *sparkwright.LaterError
+			if !errors.As(err, &later) || !strings.Contains(later.Why, tt.says) {
+				t.Fatalf("Submit: %v", err)
+			}
+			h := mustSubmit(t, e, job)
+			c.change(func() { c.jobs[0].set("RUNNING", "") })
+			sink := &executortest.Sink{}
+			if out := poll(t, e, h, sink); out.State != sparkwright.AttemptRunning {
+				t.Fatalf("%+v", out)
+			}
+			c.change(func() {
+				c.before = func(op string, w http.ResponseWriter, _ int) bool {
+					return op == "ListJobRuns" && fail(w, tt.status, tt.kind)
+				}
+			})
+			if out := poll(t, e, h, sink); out.State != sparkwright.AttemptRunning || !strings.Contains(sink.Text(), tt.says) {
+				t.Errorf("%+v, told %q", out, sink.Text())
+			}
+			c.finish(job)
+			c.change(func() { c.before = nil; c.jobs[0].set("SUCCESS", "") })
+			if out := poll(t, e, h, sink); out.State != sparkwright.AttemptSucceeded {
+				t.Errorf("after it has passed: %+v", out)
+			}
+		})
+	}
+}
+
+func TestApplicationStates(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, state string
+		autoStart   bool
+		later       bool
+		starts      int
+		says        string
+	}{
+		{name: "starting", state: "STARTING", autoStart: true, later: true, says: "is STARTING"},
+		{name: "stopped, starts by hand", state: "STOPPED", later: true, starts: 1, says: "is being started"},
+		{name: "terminated", state: "TERMINATED", says: "is TERMINATED"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t)
+			c.app["state"], c.app["autoStartConfiguration"] = tt.state, map[string]any{"enabled": tt.autoStart}
+			c.before = func(op string, w http.ResponseWriter, _ int) bool {
+				return op == "StartJobRun" && c.app["state"] != "STARTED" && fail(w, http.StatusBadRequest, "ValidationException")
+			}
+			e := newExecutor(c)
+			_, err := e.Submit(t.Context(), newJob("r_app"))
+			var later *sparkwright.LaterError
+			if err == nil || errors.As(err, &later) != tt.later || !strings.Contains(err.Error(), tt.says) || c.calls["StartApplication"] != tt.starts {
+				t.Errorf("error %v, %d starts", err, c.calls["StartApplication"])
+			}
+			if app, err := e.State(t.Context(), appID); err != nil || app.Ready() != (tt.name != "terminated") {
+				t.Errorf("%+v, %v", app, err)
+			}
+		})
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	e, job := newExecutor(c), newJob("r_cancel")
+	h := mustSubmit(t, e, job)
+	c.change(func() {
+		c.jobs[0].set("RUNNING", "")
+		c.before = func(op string, w http.ResponseWriter, n int) bool { // the first wish is lost
+			return op == "CancelJobRun" && n == 1 && fail(w, http.StatusTooManyRequests, "ThrottlingException")
+		}
+	})
+	for range 2 { // safe twice
+		if err := e.Cancel(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := poll(t, e, h, &executortest.Sink{}); out.State != sparkwright.AttemptCancelled {
+		t.Errorf("%+v", out)
+	}
+	// A job that does not stop: the wish has to be repeated.
+	h = mustSubmit(t, e, newJob("r_stubborn"))
+	c.change(func() {
+		c.jobs[1].set("CANCELLING", "")
+		c.before = func(op string, w http.ResponseWriter, _ int) bool {
+			return op == "CancelJobRun" && fail(w, http.StatusConflict, "ConflictException")
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	var later *sparkwright.LaterError
+	if err := e.Cancel(ctx, h); !errors.As(err, &later) {
+		t.Errorf("error %v; want to be asked again", err)
+	}
+}
+
+// The states of many runs cost one list, not one request each.
+func TestPollsAreBatched(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	e := newExecutor(c, func(cfg *emrserverless.Config) { cfg.Interval = time.Hour })
+	const runs = 30
+	handles := make([]sparkwright.Handle, runs)
+	for i := range handles {
+		handles[i] = mustSubmit(t, e, newJob(fmt.Sprintf("r_many%d", i)))
+	}
+	c.change(func() { c.calls = map[string]int{} })
+	var wg sync.WaitGroup
+	for _, h := range handles {
+		wg.Go(func() {
+			if _, err := e.Poll(t.Context(), h, &executortest.Sink{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if c.calls["ListJobRuns"] != runs/2 || c.calls["GetJobRun"] != 0 { // pages of two
+		t.Errorf("%d lists, %d single requests for %d runs", c.calls["ListJobRuns"], c.calls["GetJobRun"], runs)
+	}
+}
+
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	e := newExecutor(c)
+	h := mustSubmit(t, e, newJob("r_log"))
+	path := "applications/" + appID + "/jobs/00job1/"
+	c.change(func() {
+		c.jobs[0].set("RUNNING", "")
+		c.streams[path+"SPARK_DRIVER/stdout"] = []string{"one", "two"}
+		c.streams[path+"SPARK_EXECUTOR/1/stderr"] = []string{"not the driver"}
+	})
+	sink := &executortest.Sink{}
+	poll(t, e, h, sink)
+	c.change(func() {
+		c.streams[path+"SPARK_DRIVER/stdout"] = []string{"one", "two", "three"}
+		c.jobs[0].set("FAILED", "")
+	})
+	poll(t, e, h, sink)
+	for _, line := range []string{"one\n", "two\n", "three\n"} {
+		if n := strings.Count(sink.Text(), line); n != 1 {
+			t.Errorf("%q is told %d times in %q", line, n, sink.Text())
+		}
+	}
+	if strings.Contains(sink.Text(), "not the driver") {
+		t.Error("an executor's log is told")
+	}
+}
+
+// Logs in S3: compressed, cut off in the middle, then whole.
+func TestLogsFromS3(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	e := newExecutor(c, func(cfg *emrserverless.Config) { cfg.LogGroup = "" })
+	h := mustSubmit(t, e, newJob("r_s3log"))
+	var full bytes.Buffer
+	zip := gzip.NewWriter(&full)
+	_, _ = zip.Write([]byte("first line\n"))
+	_ = zip.Flush()
+	cut := full.Len()
+	_, _ = zip.Write([]byte("second line\n"))
+	_ = zip.Close()
+	key := bucket + "/logs/emr/applications/" + appID + "/jobs/00job1/SPARK_DRIVER/"
+	sink := &executortest.Sink{}
+	c.change(func() {
+		c.jobs[0].set("RUNNING", "")
+		c.objects[key+"stderr.gz"] = full.Bytes()[:cut]
+	})
+	poll(t, e, h, sink)
+	if !strings.Contains(sink.Text(), "first line\n") {
+		t.Errorf("what is there is not told: %q", sink.Text())
+	}
+	c.change(func() {
+		c.jobs[0].set("FAILED", "")
+		c.objects[key+"stderr.gz"] = full.Bytes()
+		c.objects[key+"stdout"] = []byte("plain \xff\n")
+	})
+	poll(t, e, h, sink)
+	for _, line := range []string{"first line\n", "second line\n", "plain \uFFFD\n"} {
+		if n := strings.Count(sink.Text(), line); n != 1 {
+			t.Errorf("%q is told %d times in %q", line, n, sink.Text())
+		}
+	}
+}
+
+// Only what bears this installation's name and nobody claims is cancelled.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	e := newExecutor(c)
+	for _, id := range []string{"r_mine", "r_orphan", "r_young"} {
+		mustSubmit(t, e, newJob(id))
+	}
+	c.change(func() {
+		for i, j := range c.jobs {
+			j.set("RUNNING", "")
+			if i < 2 {
+				j.created = time.Now().Add(-time.Hour)
+			}
+		}
+		c.jobs = append(c.jobs, &job{id: "00other", name: "somebody-else", state: "RUNNING", created: time.Now().Add(-time.Hour)})
+	})
+	got, err := e.Sweep(t.Context(), []string{appID}, func(_ context.Context, attempt string) (bool, error) { return attempt == "r_mine-1", nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"swtest-r_orphan-1"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for i, want := range []string{"RUNNING", "CANCELLED", "RUNNING", "RUNNING"} {
+		if s := c.job(i).state; s != want {
+			t.Errorf("%s is %s, want %s", c.job(i).name, s, want)
+		}
+	}
+}
