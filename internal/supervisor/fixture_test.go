@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/broker"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/codegen"
 	"github.com/sparkwright/sparkwright/internal/diagnose"
@@ -21,6 +23,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/planner"
+	"github.com/sparkwright/sparkwright/internal/reader"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
@@ -39,6 +42,7 @@ type bundle struct {
 	spark   *connect.Executor
 	results string
 	runsDB  string
+	broker  *broker.Broker
 	owner   *pgx.Conn // superuser; for what the tests change
 	reader  *database
 	mu      sync.Mutex
@@ -57,6 +61,9 @@ INSERT INTO "My.Schema"."Käufe ""2025""" VALUES (7, 'ünïcode', 1);
 DO $$ BEGIN EXECUTE 'CREATE TABLE wide (' || (SELECT string_agg('c' || i || ' int', ', ') FROM generate_series(1, 1600) i) || ')'; END $$;
 INSERT INTO wide (c1, c1600) VALUES (1, 1600);
 CREATE VIEW slow AS SELECT i, pg_sleep(0.1)::text AS s FROM generate_series(1, 10000) i;
+CREATE TYPE mood AS ENUM ('sad', 'happy', 'calm');
+CREATE TABLE words (id int, w text COLLATE "en-x-icu", m mood, c char(3), n numeric);
+INSERT INTO words VALUES (1, 'a', 'sad', 'a', 0.1), (2, 'B', 'happy', 'b', 0.2), (3, 'b', 'calm', NULL, NULL), (4, 'ä', NULL, 'c', 1e-19), (5, NULL, 'sad', 'a', 2);
 CREATE ROLE reader LOGIN PASSWORD 'canary-pw-7f3a' IN ROLE pg_read_all_data;
 CREATE ROLE narrow LOGIN PASSWORD 'canary-pw-7f3a';
 GRANT SELECT ON orders, nothing TO narrow;
@@ -103,16 +110,27 @@ func setup(t *testing.T) *bundle {
 	rt := testkit.Runtime(t)
 	b.spark = connect.New(connect.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g", PoolSize: 2})
 	t.Cleanup(func() { b.spark.Close(context.Background()) })
+	dbs := databases{"t": b.reader, "narrow": narrow}
+	b.broker = broker.New(slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { b.broker.Close(context.Background()) })
 	b.svc = supervisor.New(supervisor.Config{
-		Store: b.store, Databases: databases{"t": b.reader, "narrow": narrow}, Generator: planner.New(), GeneratorName: "planner",
+		Store: b.store, Databases: dbs, Generator: planner.New(), GeneratorName: "planner",
 		Executors: map[string]sparkwright.Executor{
 			connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g"}),
 		},
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return b.spark.Client(ctx, runID) },
-		ViewsOf:     codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
+		Reader: reader.New(reader.Config{
+			Ways:  &broker.Ways{Broker: b.broker, Login: dbs.config, Explain: func(_ context.Context, _ string, err error) error { return postgres.Interpret(conn, err) }},
+			Local: map[string]bool{connect.Name: true, batch.Name: true}, Translate: b.spark.Translate, Plan: b.spark.Plan, Rows: artifact.Rows, Cores: 2, Log: slog.New(slog.DiscardHandler),
+		}),
+		ViewsOf: codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
 		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: b.results,
-		PreviewRows: 100, QuestionChars: 4000, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),
+		PreviewRows: 100, Limits: supervisor.Limits{QuestionChars: 4000, Repairs: 3, Losses: 3}, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),
 	})
+	if err = b.svc.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.svc.Close(context.Background()) })
 	return b
 }
 
@@ -131,8 +149,19 @@ func (b *bundle) backends(t *testing.T, runID string) (n int) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	row := b.owner.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'`, "sparkwright/"+runID)
+	row := b.owner.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND query LIKE '%"slow"%' AND query NOT LIKE '%WHERE 1=0%'`, "sparkwright/"+runID)
 	if err := row.Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// left counts the backends of all runs.
+func (b *bundle) left(t *testing.T) (n int) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.owner.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'sparkwright/%'`).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -148,6 +177,14 @@ func (d databases) Open(_ context.Context, name string) (supervisor.Database, er
 }
 
 func (d databases) Names(context.Context) ([]string, error) { return []string{"t", "narrow"}, nil }
+
+func (d databases) config(_ context.Context, name string) (*pgconn.Config, error) {
+	cfg, err := postgres.Config(d[name].conn, d[name].cred)
+	if err != nil {
+		return nil, err
+	}
+	return &cfg.Config, nil
+}
 
 // database keeps its catalog for the whole test, as a server does for some
 // seconds.

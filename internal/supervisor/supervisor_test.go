@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
 
@@ -28,10 +29,16 @@ func TestRuns(t *testing.T) { //nolint:tparallel // the cases share one Spark, i
 	t.Run("a grant revoked after the catalog was read", func(t *testing.T) { revoked(t, b) })
 	t.Run("Ctrl-C", func(t *testing.T) { interrupted(t, b) })
 	t.Run("cancel from another process", func(t *testing.T) { cancelled(t, b) })
+	t.Run("in the background", func(t *testing.T) { inBackground(t, b) })
+	t.Run("cancelled in the background", func(t *testing.T) { cancelledInBackground(t, b) })
 	t.Run("batch gives the same rows", func(t *testing.T) { sameByBatch(t, b) })
 	t.Run("the client is killed", func(t *testing.T) { clientKilled(t, b) })
 	t.Run("PostgreSQL ends the connections", func(t *testing.T) { backendsKilled(t, b) })
 	t.Run("a run of a dead process is closed", func(t *testing.T) { reconciled(t, b) })
+	t.Run("two databases have a snapshot each", func(t *testing.T) { twoSnapshots(t, b) })
+	t.Run("no backend is left", func(t *testing.T) {
+		eventually(t, "no backend of any run", func() bool { return b.left(t) == 0 })
+	})
 	t.Run("no password anywhere", func(t *testing.T) { noPassword(t, b) })
 }
 
@@ -43,18 +50,46 @@ type outcome struct {
 	code  sparkwright.Code // of the error; "" = none
 	says  string           // somewhere in message, cause or remedy
 	rows  string           // the preview, as JSON
+
+	verified bool // the cross-check must agree
 }
 
 var outcomes = []outcome{
 	{
 		name: "a question", req: supervisor.Request{Question: "how many orders per customer", Tables: []string{"t.public.orders"}},
-		state: sparkwright.RunSucceeded,
-		rows:  `[["c0",100],["c1",100],["c2",100],["c3",100],["c4",100],["c5",100],["c6",100],["c7",100],["c8",100],["c9",100]]`,
+		state: sparkwright.RunSucceeded, verified: true,
+		rows: `[["c0",100],["c1",100],["c2",100],["c3",100],["c4",100],["c5",100],["c6",100],["c7",100],["c8",100],["c9",100]]`,
 	},
 	{
 		name:  "own code",
 		req:   supervisor.Request{Code: "result = spark.sql('SELECT sum(amount) AS s, max(created_at) AS m FROM orders')", Tables: []string{"orders"}, Connection: "t"},
-		state: sparkwright.RunSucceeded, rows: `[[500750.00,"2025-02-11T16:00:00Z"]]`,
+		state: sparkwright.RunSucceeded, rows: `[[500750.00,"2025-02-11T16:00:00Z"]]`, verified: true,
+	},
+	// What PostgreSQL orders or compares differently than Spark is not handed to
+	// it: these are the answers of Spark alone.
+	{
+		name: "first rows by text of another collation", req: supervisor.Request{Code: "result = spark.sql('SELECT w FROM words WHERE w IS NOT NULL ORDER BY w LIMIT 3')", Tables: []string{"t.public.words"}},
+		state: sparkwright.RunSucceeded, rows: `[["B"],["a"],["b"]]`,
+	},
+	{
+		name: "smallest and largest text of another collation", req: supervisor.Request{Code: "result = spark.sql('SELECT min(w), max(w), count(w) FROM words')", Tables: []string{"t.public.words"}},
+		state: sparkwright.RunSucceeded, rows: `[["B","ä",4]]`,
+	},
+	{
+		name: "a range of text of another collation", req: supervisor.Request{Code: "result = spark.sql(\"SELECT count(*) FROM words WHERE w > 'Z'\")", Tables: []string{"t.public.words"}},
+		state: sparkwright.RunSucceeded, rows: `[[3]]`,
+	},
+	{
+		name: "the largest of an enum", req: supervisor.Request{Code: "result = spark.table('words').agg({'m': 'max'})", Tables: []string{"t.public.words"}},
+		state: sparkwright.RunSucceeded, rows: `[["sad"]]`,
+	},
+	{
+		name: "char(n) is compared with its blanks", req: supervisor.Request{Code: "result = spark.sql(\"SELECT count(*) FROM words WHERE c = 'a'\")", Tables: []string{"t.public.words"}},
+		state: sparkwright.RunSucceeded, rows: `[[2]]`,
+	},
+	{
+		name: "equal text of another collation is handed over", req: supervisor.Request{Code: "result = spark.sql(\"SELECT m, count(*) AS n FROM words WHERE w IN ('a', 'B') GROUP BY m ORDER BY n, m\")", Tables: []string{"t.public.words"}},
+		state: sparkwright.RunSucceeded, rows: `[["happy",1],["sad",1]]`, verified: true,
 	},
 	{
 		name: "zero rows", req: supervisor.Request{Code: "result = spark.sql('SELECT * FROM orders WHERE id < 0')", Tables: []string{"t.public.orders"}},
@@ -135,6 +170,20 @@ func (tt *outcome) run(t *testing.T, b *bundle) {
 			t.Errorf("rows %s, want %s", got, tt.rows)
 		}
 	}
+	if m := run.Result; m != nil && len(run.Views) > 0 {
+		if m.Snapshot == nil || m.Snapshot.ID == "" || m.Snapshot.LSN == "" || m.Snapshot.Connection != "t" {
+			t.Errorf("snapshot %+v", m.Snapshot)
+		}
+		if r := run.Receipt; r == nil || len(r.Statements) == 0 || len(r.Tables) != len(run.Views) || r.Expected.Seconds <= 0 || r.Actual.Seconds <= 0 {
+			t.Errorf("receipt %+v", r)
+		}
+		if run.Crosscheck == nil || run.Crosscheck.State == sparkwright.CrosscheckMismatch {
+			t.Errorf("cross-check %+v", run.Crosscheck)
+		}
+		if tt.verified && run.Crosscheck.State != sparkwright.CrosscheckVerified {
+			t.Errorf("cross-check %+v", run.Crosscheck)
+		}
+	}
 	stored, err := b.store.Run(t.Context(), run.ID)
 	if err != nil || stored.State != run.State || stored.FinishedAt == nil || len(stored.Attempts) != len(run.Attempts) {
 		t.Errorf("stored as %+v, error %v", stored, err)
@@ -155,7 +204,7 @@ func preview(t *testing.T, run *sparkwright.Run) string {
 
 func TestQuestionsThatCannotBeMeant(t *testing.T) {
 	t.Parallel()
-	svc := supervisor.New(supervisor.Config{QuestionChars: 100})
+	svc := supervisor.New(supervisor.Config{Limits: supervisor.Limits{QuestionChars: 100}})
 	for name, q := range map[string]string{
 		"empty": "", "blank": " \n\t", "huge": strings.Repeat("a", 101), "binary": "how\x00many", "not UTF-8": "caf\xe9",
 	} {
@@ -231,7 +280,7 @@ func interrupted(t *testing.T, b *bundle) {
 
 func cancelled(t *testing.T, b *bundle) {
 	runID, done := start(t, b, t.Context())
-	if err := b.store.RequestCancel(t.Context(), runID); err != nil {
+	if err := b.store.RequestCancel(t.Context(), runID, nil); err != nil {
 		t.Fatal(err)
 	}
 	ended(t, b, runID, <-done)
@@ -296,10 +345,10 @@ func backendsKilled(t *testing.T, b *bundle) {
 	}
 }
 
+// reconciled is a run in the foreground of a process that has died.
 func reconciled(t *testing.T, b *bundle) {
-	host, _ := os.Hostname()
-	run := &sparkwright.Run{ID: "r_orphan", State: sparkwright.RunRunning, Owner: host + "/999999999/1"}
-	if err := b.store.CreateRun(t.Context(), run); err != nil {
+	run := &sparkwright.Run{ID: "r_orphan", State: sparkwright.RunRunning, Owner: "s_dead"}
+	if err := b.store.CreateRun(t.Context(), run, sparkwright.Request{}, store.Admission{Step: "poll", Foreground: true}); err != nil {
 		t.Fatal(err)
 	}
 	a := &sparkwright.Attempt{ID: "r_orphan-1", RunID: run.ID, Number: 1, State: sparkwright.AttemptRunning}
@@ -310,14 +359,31 @@ func reconciled(t *testing.T, b *bundle) {
 		t.Fatal(err)
 	}
 	got, err := b.store.Run(t.Context(), run.ID)
-	if err != nil || got.State != sparkwright.RunFailed || got.Fault.Kind != sparkwright.FaultLost || got.Attempts[0].State != sparkwright.AttemptLost {
+	if err != nil || got.State != sparkwright.RunFailed || got.Fault.Class != "OWNER_LOST" || got.Attempts[0].State != sparkwright.AttemptLost {
 		t.Errorf("stored as %+v, error %v", got, err)
+	}
+}
+
+func twoSnapshots(t *testing.T, b *bundle) {
+	run, err := b.svc.Ask(t.Context(), supervisor.Request{
+		Code:   "result = spark.sql('SELECT count(*) AS n FROM public_orders JOIN narrow_public_orders USING (id)')",
+		Tables: []string{"t.public.orders", "narrow.public.orders"},
+	})
+	if err != nil {
+		t.Fatalf("error %v, fault %+v", err, run.Fault)
+	}
+	s := run.Result.Snapshots
+	if len(s) != 2 || run.Result.Snapshot != nil || s[0].Connection != "narrow" || s[1].Connection != "t" || s[0].ID == s[1].ID {
+		t.Errorf("snapshots %+v", s)
+	}
+	if got := preview(t, run); got != "[[1000]]" {
+		t.Errorf("rows %s", got)
 	}
 }
 
 // noPassword looks for the login's password in everything that was kept.
 func noPassword(t *testing.T, b *bundle) {
-	runs, err := b.store.Unfinished(t.Context())
+	runs, err := b.store.OpenRuns(t.Context())
 	if err != nil || len(runs) > 0 {
 		t.Errorf("unfinished: %v, error %v", runs, err)
 	}

@@ -10,17 +10,6 @@ import (
 	"github.com/sparkwright/sparkwright/internal/readplan"
 )
 
-// loadCatalog finds the tables that the request may use.
-func (j *job) loadCatalog(ctx context.Context) error {
-	catalog, err := j.s.selectTables(ctx, j.req.Connection, j.req.Tables, j.opened)
-	if err != nil {
-		return err
-	}
-	readplan.NameViews(catalog)
-	j.catalog = catalog
-	return nil
-}
-
 // Catalog returns what a request about that connection and these tables would
 // see, with view names.
 func (s *Service) Catalog(ctx context.Context, connection string, tables []string) (*sparkwright.Catalog, error) {
@@ -98,6 +87,11 @@ func readable(all *sparkwright.Catalog, connection string) (*sparkwright.Catalog
 // find finds one table by connection.schema.table, or by less where that is
 // plain. Names may hold dots: every split is tried.
 func (s *Service) find(ctx context.Context, name, connection string, load func(string) (*sparkwright.Catalog, error)) (*sparkwright.Table, error) {
+	if f, ok := s.cfg.Databases.(TableFinder); ok {
+		if t, err := f.FindTable(ctx, name); t != nil || err != nil {
+			return t, err
+		}
+	}
 	names, err := s.cfg.Databases.Names(ctx)
 	if err != nil {
 		return nil, err

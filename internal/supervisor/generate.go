@@ -1,0 +1,176 @@
+package supervisor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// generateStep gets the analysis: the request's own code, an earlier answer to
+// the same question, or the generator's. It decides where the run goes.
+func (j *job) generateStep(ctx context.Context) (next, error) {
+	if err := j.needCatalog(ctx); err != nil {
+		return next{}, err
+	}
+	if j.req.Code != "" {
+		j.run.Analysis = j.req.Code
+		j.revise("as it was given")
+		return j.planned(j.s.cfg.ViewsOf(j.req.Code, j.catalog))
+	}
+	req := sparkwright.GenerateRequest{Question: j.req.Question, Instructions: j.req.Instructions, Catalog: j.catalog}
+	var err error
+	if req.Previous, err = j.s.previous(ctx, j.run.User, j.run.Parent); err != nil {
+		return next{}, err
+	}
+	revisions, err := j.s.cfg.Store.Revisions(ctx, j.run.ID)
+	if err != nil {
+		return next{}, err
+	}
+	why := ""
+	if n := len(revisions); n > 0 && revisions[n-1].Fault != nil {
+		req.Repair = &sparkwright.Repair{Code: revisions[n-1].Code, Fault: *revisions[n-1].Fault}
+		why = "the one before failed: " + revisions[n-1].Fault.Class
+	}
+	a, declined, err := j.answer(ctx, req)
+	if err != nil {
+		return next{}, err
+	}
+	if declined != nil && req.Repair == nil {
+		j.run.Declined = declined
+		return j.ended(nil), nil
+	}
+	if declined != nil || slices.ContainsFunc(revisions, func(r sparkwright.Revision) bool { return r.Code == a.Code }) {
+		f := req.Repair.Fault
+		f.Because = joined(f.Because, "the generator had no other answer to it")
+		return j.ended(&f), nil
+	}
+	if req.Repair != nil {
+		j.run.Repairs++
+	}
+	j.run.Analysis, j.run.Understood, j.run.Generator, j.run.Assumptions = a.Code, a.Understood, a.Generator, a.Assumptions
+	j.revise(why)
+	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "understood", Text: a.Understood})
+	return j.planned(a.Views)
+}
+
+// answer asks the generator, unless it has answered the same before.
+func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*sparkwright.Analysis, *sparkwright.Declined, error) {
+	hash := ""
+	if v, ok := j.s.cfg.Generator.(sparkwright.VersionedGenerator); ok && req.Repair == nil {
+		hash = cacheHash(req, v.Version())
+		a, err := j.s.cfg.Store.CachedAnalysis(ctx, hash)
+		if err != nil {
+			return nil, nil, err
+		}
+		if a != nil {
+			j.run.Usage.Cached, j.work.Cached = true, hash
+			return a, nil, nil
+		}
+	}
+	j.s.failpoint("generate:before")
+	reply, err := j.s.cfg.Generator.Generate(ctx, req)
+	j.s.failpoint("generate:after")
+	if err != nil {
+		return nil, nil, err
+	}
+	u := &j.run.Usage
+	u.InputTokens += reply.Usage.InputTokens
+	u.OutputTokens += reply.Usage.OutputTokens
+	u.Calls += reply.Usage.Calls
+	u.USD += reply.Usage.USD
+	if reply.Declined != nil {
+		return nil, reply.Declined, nil
+	}
+	if reply.Analysis == nil {
+		return nil, nil, sparkwright.Errorf(sparkwright.CodeInternal, "the generator %s answered nothing", j.s.cfg.GeneratorName)
+	}
+	j.work.Cached = hash
+	return reply.Analysis, nil, nil
+}
+
+// cacheHash is the hash of everything that an analysis is written from. Sizes
+// and statistics change while the data is used; they are left out.
+func cacheHash(req sparkwright.GenerateRequest, version string) string {
+	catalog := &sparkwright.Catalog{Tables: slices.Clone(req.Catalog.Tables)}
+	for i := range catalog.Tables {
+		t := &catalog.Tables[i]
+		t.RowEstimate, t.Bytes = 0, 0
+		t.Columns = slices.Clone(t.Columns)
+		for k := range t.Columns {
+			t.Columns[k].Stats = nil
+		}
+	}
+	req.Catalog = catalog
+	text, err := json.Marshal(struct {
+		Version string
+		Request sparkwright.GenerateRequest
+	}{version, req})
+	if err != nil {
+		panic(err) // plain data
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// maxTurns is how far back a conversation is told.
+const maxTurns = 10
+
+// previous is what a follow-up refers to: the run's parent and its parents.
+// Runs of other users are as if they were not there.
+func (s *Service) previous(ctx context.Context, user, parent string) (*sparkwright.Previous, error) {
+	var p *sparkwright.Previous
+	for id := parent; id != "" && (p == nil || len(p.Questions) < maxTurns); {
+		run, err := s.cfg.Store.Run(ctx, id)
+		if err == nil && run.User != user {
+			err = sparkwright.Errorf(sparkwright.CodeNotFound, "there is no run %s", id)
+		}
+		if sparkwright.ErrorCode(err) == sparkwright.CodeNotFound && p != nil {
+			break // retention has removed the older ones
+		}
+		if err != nil {
+			return nil, err
+		}
+		if p == nil {
+			p = &sparkwright.Previous{Code: run.Analysis, Understood: run.Understood}
+		}
+		p.Questions = append(p.Questions, run.Question.Text)
+		id = run.Parent
+	}
+	if p != nil {
+		slices.Reverse(p.Questions)
+	}
+	return p, nil
+}
+
+// revise keeps the analysis that the run has now.
+func (j *job) revise(why string) {
+	j.revision = &sparkwright.Revision{RunID: j.run.ID, Code: j.run.Analysis, Generator: j.run.Generator, Why: why}
+}
+
+// planned goes on with an analysis that reads these views.
+func (j *job) planned(used []string) (next, error) {
+	if err := j.plan(used); err != nil {
+		return next{}, err
+	}
+	tables := make([]sparkwright.Table, 0, len(j.reads))
+	for i := range j.reads {
+		tables = append(tables, j.reads[i].Table)
+	}
+	var err error
+	if j.run.Placement, err = j.place(tables); err != nil {
+		return next{}, err
+	}
+	j.enter(sparkwright.RunChecking)
+	return next{step: stepCheck}, nil
+}
+
+func joined(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}

@@ -1,0 +1,162 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/store"
+)
+
+// fullWait is how long a run waits for a place before it looks again.
+const fullWait = time.Second
+
+// submitStep stores a new attempt, then submits it; or submits the stored one
+// again, when nobody knows whether it was.
+func (j *job) submitStep(ctx context.Context) (next, error) {
+	executor, err := j.executor()
+	if err != nil {
+		return next{}, err
+	}
+	if err = j.needReads(ctx); err != nil {
+		return next{}, err
+	}
+	if j.work.Spark.IsZero() {
+		j.work.Spark = time.Now().UTC()
+		j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "started"})
+	}
+	again := false
+	a := j.attempt()
+	switch {
+	case a == nil || a.State.Final():
+		if a, err = j.newAttempt(ctx); errors.Is(err, store.ErrNoPlace) {
+			return next{step: stepSubmit, wait: fullWait}, nil
+		} else if err != nil {
+			return next{}, err
+		}
+	case durable(executor):
+		again = true
+	default:
+		return j.lost(ctx, a)
+	}
+	secrets, err := j.secrets(ctx, a)
+	if err != nil {
+		return next{}, err
+	}
+	j.s.failpoint("submit:before")
+	if !j.s.beat.fresh() { // this process was paused: ask the store whose the run is
+		if err = j.hold(ctx); err != nil {
+			return next{}, err
+		}
+	}
+	access, err := j.access()
+	if err != nil {
+		return next{}, err
+	}
+	job := sparkwright.Job{
+		Attempt: *a, Location: j.location(a.Number), Secrets: secrets, Again: again, Placement: j.run.Placement, Access: access,
+	}
+	handle, err := executor.Submit(ctx, job)
+	j.s.failpoint("submit:after")
+	if err != nil {
+		if context.Cause(ctx) != nil {
+			return next{}, err // whether it was accepted is not known: cancelStep asks
+		}
+		if wait, ok := j.later(stepSubmit, err); ok && durable(executor) {
+			return wait, nil
+		}
+		return next{}, j.closeAttempt(a, sparkwright.AttemptFailed, asFault(err))
+	}
+	a.Handle, a.State = &handle, sparkwright.AttemptSubmitted
+	j.put = a
+	if err := j.commit(ctx, next{step: stepPoll, own: !durable(executor)}); err != nil {
+		if !durable(executor) {
+			err = errors.Join(err, executor.Cancel(context.WithoutCancel(ctx), handle))
+		}
+		return next{}, err
+	}
+	return j.pollStep(ctx)
+}
+
+func (j *job) executor() (sparkwright.Executor, error) {
+	e := j.s.cfg.Executors[j.run.Placement.Executor]
+	if e == nil {
+		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "no executor is named %q here", j.run.Placement.Executor)
+	}
+	return e, nil
+}
+
+// durable reports whether attempts of an executor outlive this process.
+func durable(e sparkwright.Executor) bool {
+	_, is := e.(sparkwright.DurableExecutor)
+	return is
+}
+
+// hold asks the store whether the lease is still held.
+func (j *job) hold(ctx context.Context) error {
+	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "resumed"})
+	return j.flush(ctx)
+}
+
+// newAttempt stores the next attempt, when its executor has a place free.
+func (j *job) newAttempt(ctx context.Context) (*sparkwright.Attempt, error) {
+	number := len(j.run.Attempts) + 1
+	a := sparkwright.Attempt{
+		ID: fmt.Sprintf("%s-%d", j.run.ID, number), RunID: j.run.ID, Number: number,
+		State: sparkwright.AttemptSubmitting, Analysis: j.run.Analysis, StartedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+	if err := j.beginReading(ctx, &a); err != nil {
+		return nil, err
+	}
+	var err error
+	if a.Script, err = j.script(&a); err != nil {
+		return nil, err
+	}
+	j.run.Attempts = append(j.run.Attempts, a)
+	j.put, j.places = j.attempt(), j.s.cfg.Limits.Attempts[j.run.Placement.Executor]
+	if err = j.commit(ctx, next{step: stepSubmit}); err != nil {
+		j.run.Attempts = j.run.Attempts[:number-1]
+		j.put, j.places = nil, 0
+		return nil, err
+	}
+	return j.attempt(), nil
+}
+
+// script renders the whole file of an attempt.
+func (j *job) script(a *sparkwright.Attempt) (string, error) {
+	if j.inAWS() {
+		return j.awsScript(a)
+	}
+	spec := jobscript.Spec{
+		RunID: j.run.ID, AttemptID: a.ID, Location: j.location(a.Number), Analysis: a.Analysis,
+		Reads: j.reads, PreviewRows: j.s.cfg.PreviewRows, Snapshots: j.reading.Snapshots(),
+	}
+	for _, name := range jobscript.ConnectionsOf(j.reads) {
+		url, err := j.reading.URL(name)
+		if err != nil {
+			return "", err
+		}
+		spec.Connections = append(spec.Connections, jobscript.Connection{Name: name, URL: url, Guard: j.reading.Guard(name)})
+	}
+	return jobscript.Render(spec)
+}
+
+// secrets are the logins of an attempt; they travel beside its script and are
+// never stored.
+func (j *job) secrets(ctx context.Context, a *sparkwright.Attempt) (map[string]string, error) {
+	if err := j.beginReading(ctx, a); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	if j.inAWS() { // the job takes its logins itself
+		return out, nil
+	}
+	for i, name := range jobscript.ConnectionsOf(j.reads) {
+		cred := j.reading.Credentials(name)
+		out[jobscript.UserEnv(i)], out[jobscript.PasswordEnv(i)] = cred.User, cred.Password
+	}
+	return out, nil
+}
