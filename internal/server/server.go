@@ -1,64 +1,196 @@
-// Package server is the HTTP edge: the wire contract of the reference system
-// for Spark on PostgreSQL. One file per resource.
+// Package server is the HTTP edge: the whole wire contract of the reference
+// system for Spark and PostgreSQL. One file per resource.
 //
 // Application failures are HTTP 200 with success:false; a malformed request is
 // 422 in FastAPI's shape; success:true means that the question was carried to
 // an end, and result.execution_result is "success" only when the job's
-// manifest says so.
+// manifest says so. docs/http-contract.md tells what is kept, added and
+// different.
 package server
 
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/sparkwright/sparkwright"
-	"github.com/sparkwright/sparkwright/internal/supervisor"
+	"github.com/sparkwright/sparkwright/internal/session"
+	"github.com/sparkwright/sparkwright/internal/settings"
 )
-
-// Service is what the server needs of the supervisor.
-type Service interface {
-	Ask(ctx context.Context, req supervisor.Request) (*sparkwright.Run, error)
-}
 
 // Config is what a server works with.
 type Config struct {
-	Service Service
+	Runs     sparkwright.Runs
+	Sessions *session.Service
+	Settings Settings
+	Postgres Postgres
+	Secrets  Secrets
+	Uploads  Uploads
+	Glue     Glue // nil = AWS is not configured
+	// Platforms tells of the executors in AWS; nil = none is configured.
+	Platforms func(ctx context.Context) Platforms
+	// Link makes a download of a result in S3 and returns a URL of it that is good
+	// for a while; "" = there is none. nil = never.
+	Link func(ctx context.Context, m *sparkwright.Manifest) string
+	// Delegate stands before all endpoints, behind the guard; nil = nothing.
+	Delegate func(next http.Handler) http.Handler
+	// Model is the configured model; "" = the built-in planner.
+	Model   string
 	Healthy func(ctx context.Context) error // nil error = healthy
-	Log     *slog.Logger
+	// User says who asks; nil = always the local user.
+	User func(r *http.Request) string
+	Log  *slog.Logger
 	// Hosts are the names, without port, by which this server may be called.
 	// Any other Host header is refused: it is how DNS rebinding looks.
 	Hosts []string
+	// Origins are the pages of other origins, as scheme://host:port, that may
+	// call this server from a browser.
+	Origins []string
+	// Mounts are further handlers by pattern. The guard holds for them too.
+	Mounts map[string]http.Handler
+}
+
+// Settings reads and writes the settings.
+type Settings interface {
+	Load() (*settings.Settings, error)
+	// Update has change applied to what the file says, and replaces the file as
+	// a whole. Nothing is written when change fails.
+	Update(change func(*settings.Settings) error) error
+}
+
+// Postgres looks into databases. Errors are *sparkwright.Error.
+type Postgres interface {
+	// Names lists the connections that can be asked about.
+	Names(ctx context.Context) ([]string, error)
+	// Connection returns a connection with what only its secret knows. NAME or
+	// NAME/DATABASE. CodeNotFound.
+	Connection(ctx context.Context, name string) (sparkwright.Connection, error)
+	// Version logs in and returns the text of version(). With a nil cred the
+	// connection's own secret is used.
+	Version(ctx context.Context, conn sparkwright.Connection, cred *sparkwright.Credentials) (string, error)
+	// Databases lists the databases of a connection's server.
+	Databases(ctx context.Context, connection string) ([]string, error)
+	// Schemas lists the schemas of a database; those of PostgreSQL itself are
+	// left out. NAME or NAME/DATABASE.
+	Schemas(ctx context.Context, connection string) ([]string, error)
+	// Catalog is everything in a database. NAME or NAME/DATABASE.
+	Catalog(ctx context.Context, connection string) (*sparkwright.Catalog, error)
+}
+
+// Secrets keeps the secrets of connections.
+type Secrets interface {
+	// Keep stores a secret of a connection and returns a reference to it.
+	Keep(ctx context.Context, connection string, content []byte) (reference string, err error)
+	// Forget removes a secret that Keep has stored; any other is left alone.
+	Forget(ctx context.Context, reference string) error
+}
+
+// Uploads keeps uploaded files.
+type Uploads interface {
+	// Keep stores a file under the session's prefix and a safe name. It replaces
+	// one of the same name. CodeInvalid for a name that no safe one can be made of.
+	Keep(ctx context.Context, sess *sparkwright.Session, name string, content []byte) (sparkwright.Upload, error)
+	// MaxBytes is the size of the largest file that is accepted.
+	MaxBytes() int64
+}
+
+// Glue reads the AWS Glue catalog. Tables have Database, Name, Location and
+// Columns. Errors are *sparkwright.Error.
+type Glue interface {
+	Databases(ctx context.Context) ([]string, error)
+	Tables(ctx context.Context, database string) ([]sparkwright.Table, error)
+	// Table returns one table. CodeNotFound.
+	Table(ctx context.Context, database, name string) (*sparkwright.Table, error)
+}
+
+// Platforms says in which state the executors in AWS are.
+type Platforms struct {
+	Lambda      string // ready, not_ready, error or unknown
+	EMR         string // ready, not ready, error or unknown
+	EMRPostgres string // likewise, of the application for PostgreSQL
+	Why         string // what is wrong, when something is
 }
 
 // maxBody bounds a request body: scripts are handed back to /spark/execute.
 const maxBody = 2 << 20
 
+type server struct{ cfg Config }
+
+// route is one endpoint. The contract test walks over them.
+type route struct {
+	method, path string
+	handle       http.HandlerFunc
+}
+
+// endpoints lists them all.
+func (s *server) endpoints() []route {
+	return []route{
+		{"GET", "/{$}", s.banner},
+		{"GET", "/health", s.health},
+		{"POST", "/sessions/{session_id}/reset", s.resetSession},
+		{"GET", "/history/{session_id}", s.history},
+		{"GET", "/settings", s.getSettings},
+		{"POST", "/settings", s.postSettings},
+		{"POST", "/settings/restore-defaults", s.restoreDefaults},
+		{"GET", "/claude-models", s.models},
+
+		{"GET", "/glue/databases", s.glueDatabases},
+		{"GET", "/glue/tables/{database}", s.glueTables},
+		{"POST", "/sessions/{session_id}/select-tables", s.selectGlueTables},
+
+		{"POST", "/spark/generate", s.generate},
+		{"POST", "/spark/execute", s.execute},
+		{"GET", "/spark/config", s.sparkConfig},
+		{"GET", "/spark/status", s.sparkStatus},
+		{"POST", "/spark/upload-csv", s.sparkUpload},
+
+		{"POST", "/postgres/test-connection", s.testConnection},
+		{"POST", "/postgres/connections", s.saveConnection},
+		{"GET", "/postgres/connections", s.listConnections},
+		{"GET", "/postgres/{connection_name}/databases", s.postgresDatabases},
+		{"GET", "/postgres/{connection_name}/schemas/{database}", s.postgresSchemas},
+		{"GET", "/postgres/{connection_name}/tables/{database}/{schema}", s.postgresTables},
+		{"POST", "/sessions/{session_id}/select-postgres-tables", s.selectPostgresTables},
+
+		{"POST", "/generate", s.rayGenerate},
+		{"POST", "/execute", s.rayExecute},
+		{"POST", "/upload-csv", s.upload},
+		{"GET", "/ray/status", s.rayStatus},
+		{"GET", "/ray/jobs", s.rayJobs},
+		{"POST", "/ray/jobs/{job_id}/stop", s.rayStop},
+	}
+}
+
 // New returns the handler of all routes.
 func New(cfg Config) http.Handler {
 	s := &server{cfg: cfg}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", s.health)
-	mux.HandleFunc("POST /spark/generate", s.generate)
-	mux.HandleFunc("POST /spark/execute", s.execute)
-	mux.HandleFunc("/health", s.methodNotAllowed(http.MethodGet))
-	mux.HandleFunc("/spark/generate", s.methodNotAllowed(http.MethodPost))
-	mux.HandleFunc("/spark/execute", s.methodNotAllowed(http.MethodPost))
+	allowed := map[string][]string{}
+	for _, r := range s.endpoints() {
+		mux.HandleFunc(r.method+" "+r.path, r.handle)
+		allowed[r.path] = append(allowed[r.path], r.method)
+	}
+	for path, methods := range allowed {
+		mux.HandleFunc(path, s.methodNotAllowed(strings.Join(methods, ", ")))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		s.write(w, http.StatusNotFound, map[string]any{"detail": "Not Found"})
 	})
+	for pattern, h := range s.cfg.Mounts {
+		mux.Handle(pattern, h)
+	}
+	if s.cfg.Delegate != nil {
+		return s.guard(s.cfg.Delegate(mux))
+	}
 	return s.guard(mux)
 }
-
-type server struct{ cfg Config }
 
 // guard refuses foreign hosts and cross-origin writes, and bounds bodies.
 func (s *server) guard(next http.Handler) http.Handler {
@@ -67,6 +199,11 @@ func (s *server) guard(next http.Handler) http.Handler {
 		allowed[strings.ToLower(h)] = true
 	}
 	cross := http.NewCrossOriginProtection()
+	for _, origin := range s.cfg.Origins {
+		if err := cross.AddTrustedOrigin(origin); err != nil {
+			s.cfg.Log.Error("origin ignored", "origin", origin, "error", err) //nolint:sloglint // there is no request yet
+		}
+	}
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.write(w, http.StatusForbidden, map[string]any{"detail": "requests of other sites are refused"})
 	}))
@@ -81,22 +218,45 @@ func (s *server) guard(next http.Handler) http.Handler {
 			s.write(w, http.StatusMisdirectedRequest, map[string]any{"detail": "this server is not called " + host})
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if s.cors(w, r) {
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(r.URL.Path))
 		inner.ServeHTTP(w, r)
 	})
 }
 
-// health has the fields of the reference; status tells the truth.
-func (s *server) health(w http.ResponseWriter, r *http.Request) {
-	status, code := "healthy", http.StatusOK
-	if err := s.cfg.Healthy(r.Context()); err != nil {
-		status, code = "unhealthy", http.StatusServiceUnavailable
-		s.cfg.Log.ErrorContext(r.Context(), "unhealthy", "error", err)
+// bodyLimit is the size of the largest body that a path takes, in bytes. JSON
+// makes a file larger: by half is allowed.
+func (s *server) bodyLimit(path string) int64 {
+	if (path == "/upload-csv" || path == "/spark/upload-csv") && s.cfg.Uploads != nil {
+		return max(maxBody, s.cfg.Uploads.MaxBytes()*3/2)
 	}
-	s.write(w, code, map[string]any{
-		"status": status, "supervisor_agent_arn": "not configured", "ray_private_ip": "", "ray_public_ip": "",
-		"s3_bucket": "", "mcp_gateway_url": "", "timestamp": float64(time.Now().UnixMilli()) / 1000,
-	})
+	return maxBody
+}
+
+// cors answers the pages of configured origins as the reference does. done is
+// true when the request was a preflight.
+func (s *server) cors(w http.ResponseWriter, r *http.Request) (done bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || !slices.Contains(s.cfg.Origins, origin) {
+		return false
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Add("Vary", "Origin")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+	if want := r.Header.Get("Access-Control-Request-Headers"); want != "" {
+		h.Set("Access-Control-Allow-Headers", want)
+	}
+	h.Set("Access-Control-Max-Age", "600")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("OK"))
+	return true
 }
 
 func (s *server) methodNotAllowed(allowed string) http.HandlerFunc {
@@ -125,30 +285,48 @@ func (s *server) write(w http.ResponseWriter, status int, body any) {
 	}
 }
 
-// fail is the reference's failure: HTTP 200 with success:false.
-func (s *server) fail(w http.ResponseWriter, err error) {
-	body := map[string]any{"success": false, "error": "an internal error; see the server's log"}
-	if e, ok := errors.AsType[*sparkwright.Error](err); ok {
-		text := e.Error()
-		if e.Remedy != "" {
-			text += ". " + e.Remedy
-		}
-		body["error"], body["code"], body["remedy"] = text, e.Code, e.Remedy
-	} else {
-		s.cfg.Log.Error("request failed", "error", err) //nolint:sloglint // the request's context may have ended
+// ok answers success:true with more.
+func (s *server) ok(w http.ResponseWriter, more map[string]any) {
+	if more == nil {
+		more = map[string]any{}
 	}
+	more["success"] = true
+	s.write(w, http.StatusOK, more)
+}
+
+// fail is the reference's failure: HTTP 200 with success:false. more are the
+// fields that the endpoint has in a failure too.
+func (s *server) fail(w http.ResponseWriter, err error, more map[string]any) {
+	body := map[string]any{"success": false, "error": s.explain(err)}
+	if e, ok := errors.AsType[*sparkwright.Error](err); ok {
+		body["code"], body["remedy"] = e.Code, e.Remedy
+		if e.Message == noConnection { // clients compare this one
+			body["error"] = noConnection
+		}
+	}
+	maps.Copy(body, more)
 	s.write(w, http.StatusOK, body)
 }
 
-// minSession is the reference's shortest session id that is kept.
-const minSession = 33
-
-// sessionID keeps a long enough id and replaces a shorter one.
-func sessionID(given, prefix string) string {
-	if len(given) >= minSession {
-		return given
+// explain is an error in words for the client. Only what is made for people is
+// told; anything else is logged.
+func (s *server) explain(err error) string {
+	e, ok := errors.AsType[*sparkwright.Error](err)
+	if !ok {
+		s.cfg.Log.Error("request failed", "error", err) //nolint:sloglint // the request's context may have ended
+		return "an internal error; see the server's log"
 	}
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return prefix + hex.EncodeToString(b[:])
+	text := e.Error()
+	if e.Remedy != "" {
+		text += ". " + e.Remedy
+	}
+	return text
+}
+
+// user is who sent the request.
+func (s *server) user(r *http.Request) string {
+	if s.cfg.User == nil {
+		return ""
+	}
+	return s.cfg.User(r)
 }

@@ -1,48 +1,51 @@
 package server
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
 	"net/http"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
-	"github.com/sparkwright/sparkwright/internal/supervisor"
+	"github.com/sparkwright/sparkwright/internal/session"
 )
 
-// generate is POST /spark/generate: a question about PostgreSQL tables.
+const framework = "spark"
+
+// generate is POST /spark/generate: a question. It holds the connection until
+// the run is final; a client that leaves does not end the run.
 func (s *server) generate(w http.ResponseWriter, r *http.Request) {
 	b, ok := s.readBody(w, r)
 	if !ok {
 		return
 	}
 	prompt := b.text("prompt")
-	session := sessionID(b.text("session_id"), "spark-session-")
+	given := b.text("session_id")
 	// In the order of the reference: problems are reported in it.
-	_ = b.defaulted("framework", "spark")
-	b.optional("s3_input_path")
-	b.optional("s3_output_path")
-	glue := b.records("selected_tables", "database", "table")
-	selected := b.objects("selected_postgres_tables")
+	_ = b.defaulted("framework", framework)
+	input, output := b.optional("s3_input_path"), b.optional("s3_output_path")
+	sel := selected{input: input, glue: b.records("selected_tables", "database", "table"), postgres: b.objects("selected_postgres_tables")}
 	platform := wanted(b.defaulted("execution_platform", "lambda"), b.defaulted("execution_engine", "auto"))
 	if len(b.problems) > 0 {
 		s.unprocessable(w, b.problems...)
 		return
 	}
-	tables, err := tableNames(selected)
-	if err == nil && glue > 0 {
-		err = &sparkwright.Error{
-			Code: sparkwright.CodeInvalid, Message: "Glue tables cannot be read here", Because: "nothing of AWS is configured",
-			Remedy: "select PostgreSQL tables only",
-		}
-	}
+	sess, err := s.cfg.Sessions.Open(r.Context(), s.user(r), given)
 	if err != nil {
-		s.fail(w, err)
+		s.fail(w, err, nil)
 		return
 	}
-	run, err := s.cfg.Service.Ask(r.Context(), supervisor.Request{Question: prompt, Tables: tables})
-	s.reply(w, run, err, session, platform)
+	req, err := s.request(r.Context(), sess, sel)
+	if err == nil {
+		req.Parent, err = s.cfg.Sessions.Previous(r.Context(), sess)
+	}
+	id := session.Wire(sess, given, "spark-session-")
+	if err != nil {
+		s.fail(w, err, map[string]any{"session_id": id})
+		return
+	}
+	req.Question, req.OutputPath, req.Executor = prompt, output, platform
+	s.carryOut(w, r, req, id, platform, true)
 }
 
 // execute is POST /spark/execute: an analysis, or a script that we rendered.
@@ -52,30 +55,47 @@ func (s *server) execute(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	code := b.text("spark_code")
-	session := sessionID(b.text("session_id"), "spark-exec-")
-	b.optional("s3_output_path")
+	given := b.text("session_id")
+	output := b.optional("s3_output_path")
 	platform := wanted(b.defaulted("execution_platform", "lambda"), b.defaulted("execution_engine", "auto"))
-	selected := b.objects("selected_postgres_tables")
+	sel := selected{postgres: b.objects("selected_postgres_tables")} // not in the reference
 	if len(b.problems) > 0 {
 		s.unprocessable(w, b.problems...)
 		return
 	}
-	tables, err := tableNames(selected)
-	if err != nil && len(selected) > 0 {
-		s.fail(w, err)
+	sess, err := s.cfg.Sessions.Open(r.Context(), s.user(r), given)
+	if err != nil {
+		s.fail(w, err, nil)
 		return
 	}
-	if analysis, ours := jobscript.Extract(code); ours {
-		if len(selected) == 0 {
-			tables = jobscript.Tables(code)
+	id := session.Wire(sess, given, "spark-exec-")
+	req, err := s.rerun(r.Context(), sess, code, sel)
+	if err != nil {
+		s.fail(w, err, map[string]any{"session_id": id})
+		return
+	}
+	req.OutputPath, req.Executor = output, platform
+	s.carryOut(w, r, req, id, platform, false)
+}
+
+// rerun is the request that code makes. Of a script of ours only its analysis
+// is taken, and it runs on the same tables.
+func (s *server) rerun(ctx context.Context, sess *sparkwright.Session, code string, sel selected) (sparkwright.Request, error) {
+	analysis, ours := jobscript.Extract(code)
+	if !ours {
+		if err := foreign(code); err != nil {
+			return sparkwright.Request{}, err
 		}
-		code = analysis
-	} else if err = foreign(code); err != nil {
-		s.fail(w, err)
-		return
+		req, err := s.request(ctx, sess, sel)
+		req.Code = code
+		return req, err
 	}
-	run, err := s.cfg.Service.Ask(r.Context(), supervisor.Request{Code: code, Tables: tables})
-	s.reply(w, run, err, session, platform)
+	if len(sel.postgres) > 0 {
+		req, err := s.request(ctx, sess, sel)
+		req.Code = analysis
+		return req, err
+	}
+	return sparkwright.Request{User: sess.User, Session: sess.ID, Code: analysis, Tables: jobscript.Tables(code)}, nil
 }
 
 // foreign refuses whole programs: only an analysis is run, with a prologue and
@@ -92,31 +112,6 @@ func foreign(code string) error {
 	return nil
 }
 
-// tableNames turns the reference's table dicts into connection.schema.table.
-func tableNames(selected []map[string]any) ([]string, error) {
-	if len(selected) == 0 {
-		return nil, &sparkwright.Error{
-			Code: sparkwright.CodeInvalid, Message: "no PostgreSQL table is selected",
-			Remedy: "send selected_postgres_tables with connection_name, database, schema and table",
-		}
-	}
-	var names []string
-	for i, t := range selected {
-		get := func(key string) string { v, _ := t[key].(string); return v }
-		for _, key := range []string{"connection_name", "schema", "table"} {
-			if get(key) == "" {
-				return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "selected_postgres_tables[%d] has no %s", i, key)
-			}
-		}
-		connection := get("connection_name")
-		if db := get("database"); db != "" {
-			connection += "/" + db
-		}
-		names = append(names, fmt.Sprintf("%s.%s.%s", connection, get("schema"), get("table")))
-	}
-	return names, nil
-}
-
 // wanted is the platform that the client asks for; "" = no preference. The
 // request's defaults are none.
 func wanted(platform, engine string) string {
@@ -129,91 +124,66 @@ func wanted(platform, engine string) string {
 	return platform
 }
 
-// result is the reference's result object.
-type result struct {
-	SparkCode        string             `json:"spark_code"`
-	ExecutionResult  string             `json:"execution_result"`
-	ExecutionMessage string             `json:"execution_message"`
-	ExecutionOutput  []string           `json:"execution_output"`
-	ActualResults    []orderedRecord    `json:"actual_results"`
-	S3OutputPath     string             `json:"s3_output_path"`
-	RunID            string             `json:"run_id"`
-	RowCount         int64              `json:"row_count"`
-	Truncated        bool               `json:"truncated"`
-	Declined         any                `json:"declined,omitempty"`
-	Fault            *sparkwright.Fault `json:"fault,omitempty"`
-}
-
-// reply writes the outcome of a run. A request that never became a run, or
-// that failed before its job, is success:false.
-func (s *server) reply(w http.ResponseWriter, run *sparkwright.Run, err error, session, platform string) {
-	if run == nil || err != nil && run.Analysis == "" {
-		s.fail(w, err)
+// carryOut submits the request, waits for the end of its run, and answers.
+func (s *server) carryOut(w http.ResponseWriter, r *http.Request, req sparkwright.Request, id, platform string, generated bool) {
+	run, err := s.cfg.Runs.Submit(r.Context(), req)
+	if err != nil {
+		s.fail(w, err, map[string]any{"session_id": id})
 		return
 	}
-	res := result{
-		SparkCode: run.Analysis, ExecutionResult: "failed", ExecutionOutput: []string{}, ActualResults: []orderedRecord{},
-		RunID: run.ID, Fault: run.Fault,
+	output, err := s.await(r.Context(), run)
+	if err == nil {
+		run, err = s.cfg.Runs.Run(r.Context(), run.ID)
 	}
-	if n := len(run.Attempts); n > 0 {
-		res.SparkCode = run.Attempts[n-1].Script
+	if err != nil {
+		s.fail(w, err, map[string]any{"session_id": id, "run_id": run.ID})
+		return
 	}
-	switch {
-	case run.State == sparkwright.RunSucceeded && run.Result != nil:
-		res.ExecutionResult = "success"
-		res.ExecutionMessage = run.Understood
-		res.RowCount, res.Truncated = run.Result.RowCount, run.Result.Truncated
-		res.S3OutputPath = "file://" + run.Result.Location
-		for _, row := range run.Result.Preview {
-			res.ActualResults = append(res.ActualResults, orderedRecord{run.Result.Schema, row})
+	link := ""
+	if s.cfg.Link != nil && run.Result != nil {
+		link = s.cfg.Link(r.Context(), run.Result)
+	}
+	s.reply(w, run, output, id, platform, link, generated)
+}
+
+// outputLines is how much of a job's output is told.
+const outputLines = 100
+
+// await returns when the run is final, with the last lines of its output.
+func (s *server) await(ctx context.Context, run *sparkwright.Run) (output []string, err error) {
+	const page = 500
+	after := int64(0)
+	for {
+		events, err := s.cfg.Runs.Events(ctx, run.ID, after, page)
+		if err != nil {
+			return nil, err
 		}
-		res.ExecutionOutput = append(res.ExecutionOutput, fmt.Sprintf("%d rows", run.Result.RowCount))
-	case run.Declined != nil:
-		res.Declined = run.Declined
-		res.ExecutionMessage = run.Declined.Message
-	case run.Fault != nil:
-		res.ExecutionMessage = run.Fault.Message
-		for _, more := range []string{run.Fault.Because, run.Fault.Remedy} {
-			if more != "" {
-				res.ExecutionMessage += ". " + more
+		for i := range events {
+			e := &events[i]
+			after = e.Seq
+			if e.Type == sparkwright.EventLog {
+				output = append(output, strings.Split(strings.TrimRight(e.Text, "\n"), "\n")...)
+				output = output[max(0, len(output)-outputLines):]
+			}
+			if e.Type == sparkwright.EventState && e.State.Final() {
+				return output, nil
 			}
 		}
-	case err != nil:
-		res.ExecutionMessage = err.Error()
-	}
-	reason := run.Placement.Reason
-	if platform != "" && platform != "local" {
-		reason = strings.TrimSuffix(platform+" is not configured; "+reason, "; ")
-	}
-	s.write(w, http.StatusOK, map[string]any{
-		"success": true, "result": res, "framework": "spark", "execution_platform": "local",
-		"placement_reason": reason, "session_id": session,
-	})
-}
-
-// orderedRecord is one row as an object, columns in the result's order, values
-// as the job wrote them.
-type orderedRecord struct {
-	schema []sparkwright.ResultColumn
-	cells  []json.RawMessage
-}
-
-// MarshalJSON implements json.Marshaler.
-func (r orderedRecord) MarshalJSON() ([]byte, error) {
-	out := []byte{'{'}
-	for i, c := range r.schema {
-		if i > 0 {
-			out = append(out, ',')
+		if len(events) > 0 {
+			continue
 		}
-		key, err := json.Marshal(c.Name)
-		if err != nil {
-			return nil, fmt.Errorf("encode a column name: %w", err)
+		now, err := s.cfg.Runs.Run(ctx, run.ID)
+		if err != nil || now.State.Final() {
+			return output, err
 		}
-		cell := json.RawMessage("null")
-		if i < len(r.cells) && len(r.cells[i]) > 0 {
-			cell = r.cells[i]
+		if err := s.cfg.Runs.Changed(ctx, run.ID, after); err != nil {
+			return nil, err
 		}
-		out = append(append(append(out, key...), ':'), cell...)
+		if ctx.Err() != nil {
+			return nil, &sparkwright.Error{
+				Code: sparkwright.CodeCancelled, Message: "the connection ended before the run", Because: "run " + run.ID + " goes on",
+				Remedy: "see GET /history/{session_id}", Err: ctx.Err(),
+			}
+		}
 	}
-	return append(out, '}'), nil
 }

@@ -2,8 +2,12 @@ package server_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,22 +15,8 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/readplan"
-	"github.com/sparkwright/sparkwright/internal/supervisor"
+	"github.com/sparkwright/sparkwright/internal/server"
 )
-
-func TestGenerateSucceeds(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.answers(succeeded(), nil)
-	resp, text := b.call(t, http.MethodPost, "/spark/generate", encode(t, question(nil)), nil) //nolint:bodyclose // call has read and closed it
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("HTTP %d: %s", resp.StatusCode, text)
-	}
-	checkGolden(t, "success.json.golden", text)
-	if diff := cmp.Diff([]string{"shop.sales.orders"}, b.service.only(t).Tables); diff != "" {
-		t.Error(diff)
-	}
-}
 
 func TestGenerateOutcomes(t *testing.T) {
 	t.Parallel()
@@ -35,27 +25,15 @@ func TestGenerateOutcomes(t *testing.T) {
 		run     *sparkwright.Run
 		err     error
 		success bool
-		result  string // execution_result
 		says    string // in execution_message or error
 	}{
 		{
-			"a failed job", &sparkwright.Run{State: sparkwright.RunFailed, Analysis: "x", Fault: &sparkwright.Fault{Message: "the disk is full", Remedy: "free some"}},
-			sparkwright.Errorf(sparkwright.CodeJobFailed, "x"), true, "failed", "the disk is full. free some",
-		},
-		{
-			"a declined question", &sparkwright.Run{State: sparkwright.RunDeclined, Declined: &sparkwright.Declined{Message: "no column tells churn"}},
-			nil, true, "failed", "churn",
-		},
-		{
 			"succeeded without a result is not success", &sparkwright.Run{State: sparkwright.RunSucceeded, Analysis: "x"},
-			nil, true, "failed", "",
+			nil, true, "no result",
 		},
-		{
-			"an unknown connection", &sparkwright.Run{State: sparkwright.RunFailed},
-			sparkwright.Errorf(sparkwright.CodeNotFound, `there is no connection "shop"`), false, "", "no connection",
-		},
-		{"nothing recorded", nil, sparkwright.Errorf(sparkwright.CodeInvalid, "the question is empty"), false, "", "empty"},
-		{"a defect is not told", nil, context.DeadlineExceeded, false, "", "internal error"},
+		{"cancelled", &sparkwright.Run{State: sparkwright.RunCancelled, Analysis: "x"}, nil, true, "cancelled"},
+		{"cancelled before there was code", &sparkwright.Run{State: sparkwright.RunCancelled}, nil, false, "cancelled"},
+		{"a defect is not told", nil, errors.New("secret detail"), false, "internal error"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,11 +48,11 @@ func TestGenerateOutcomes(t *testing.T) {
 			if tt.success {
 				result, _ := got["result"].(map[string]any)
 				said, _ = result["execution_message"].(string)
-				if result["execution_result"] != tt.result {
+				if result["execution_result"] != "failed" {
 					t.Errorf("execution_result %v", result["execution_result"])
 				}
 			}
-			if !strings.Contains(said, tt.says) {
+			if !strings.Contains(said, tt.says) || strings.Contains(said, "secret detail") {
 				t.Errorf("said %q, want %q", said, tt.says)
 			}
 		})
@@ -87,11 +65,14 @@ func TestSessionAndPlatform(t *testing.T) {
 		name, session, platform, engine string
 		keeps                           bool
 		reason                          string
+		asked                           string // of the supervisor
 	}{
-		{"a long id is kept", session, "lambda", "auto", true, "fits"},
-		{"a short id is replaced", "short", "lambda", "auto", false, "fits"},
-		{"a platform that is not configured", session, "emr", "auto", true, "emr is not configured; fits"},
-		{"an engine that is not configured", session, "lambda", "emr", true, "emr is not configured; fits"},
+		{"a long id is kept", longID, "lambda", "auto", true, "fits", ""},
+		{"a short id is replaced", "short", "lambda", "auto", false, "fits", ""},
+		{"32 characters are short", longID[:32], "lambda", "auto", false, "fits", ""},
+		{"33 are not", longID[:33], "lambda", "auto", true, "fits", ""},
+		{"a platform that is not configured", longID, "emr", "auto", true, "emr is not configured; fits", "emr"},
+		{"an engine that is not configured", longID, "lambda", "emr", true, "emr is not configured; fits", "emr"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,27 +83,157 @@ func TestSessionAndPlatform(t *testing.T) {
 				"session_id": tt.session, "execution_platform": tt.platform, "execution_engine": tt.engine,
 			}))
 			id, _ := got["session_id"].(string)
-			if (id == tt.session) != tt.keeps || len(id) < 33 {
+			if (id == tt.session) != tt.keeps || len(id) < 33 || !tt.keeps && !strings.HasPrefix(id, "spark-session-") {
 				t.Errorf("session %q", id)
 			}
 			if reason, _ := got["placement_reason"].(string); !strings.HasPrefix(reason, tt.reason) || got["execution_platform"] != "local" {
 				t.Errorf("platform %v, reason %q", got["execution_platform"], reason)
 			}
+			if asked := b.runs.only(t); asked.Executor != tt.asked || asked.Session != tt.session {
+				t.Errorf("asked %+v", asked)
+			}
 		})
 	}
 }
 
-func TestSelectionsThatCannotBeUsed(t *testing.T) {
+// dict is a table dict of the reference.
+func dict(with ...string) map[string]any {
+	d := map[string]any{"connection_name": "aurora", "database": "postgres", "schema": "public", "table": "order_details"}
+	for i := 0; i+1 < len(with); i += 2 {
+		d[with[i]] = with[i+1]
+	}
+	return d
+}
+
+func TestTablesOfARequest(t *testing.T) {
 	t.Parallel()
-	for name, with := range map[string]map[string]any{
-		"none":         {"selected_postgres_tables": nil},
-		"no schema":    {"selected_postgres_tables": []any{map[string]any{"connection_name": "shop", "table": "t"}}},
-		"Glue as well": {"selected_tables": []any{map[string]any{"database": "d", "table": "t"}}},
+	const arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:spark/postgres/aurora-AbCdEf"
+	whole := dict("jdbc_url", "jdbc:postgresql://h:5432/postgres", "secret_arn", arn, "auth_method", "user_password")
+	whole["columns"] = []any{map[string]any{"name": "id", "type": "integer"}, map[string]any{"name": "qty", "type": "integer", "nullable": false}}
+	wrong := dict("jdbc_url", "jdbc:postgresql://h:5432/postgres", "secret_arn", arn)
+	wrong["columns"] = []any{map[string]any{"name": "id"}}
+	given := sparkwright.GivenTable{
+		Connection: "aurora", JDBCURL: "jdbc:postgresql://h:5432/postgres", SecretARN: arn, AuthMethod: sparkwright.AuthUserPassword,
+		Database: "postgres", Schema: "public", Table: "order_details",
+		Columns: []sparkwright.Column{{Name: "id", Type: "integer", Nullable: true}, {Name: "qty", Type: "integer"}},
+	}
+	for _, tt := range []struct {
+		name   string
+		tables []any
+		want   []string
+		given  []sparkwright.GivenTable
+	}{
+		{"of a saved connection", []any{dict("connection_name", "shop", "database", "shop")}, []string{"shop.public.order_details"}, nil},
+		{"of another database of it", []any{dict("connection_name", "shop")}, []string{"shop/postgres.public.order_details"}, nil},
+		{"described whole", []any{whole}, nil, []sparkwright.GivenTable{given}},
+		{"both", []any{dict("connection_name", "shop", "database", ""), whole}, []string{"shop.public.order_details"}, []sparkwright.GivenTable{given}},
+		{"unknown, without a URL", []any{dict("secret_arn", arn)}, nil, nil},
+		{"unknown, with a secret of this server's", []any{dict("jdbc_url", "jdbc:postgresql://h/d", "secret_arn", "local:aurora")}, nil, nil},
+		{"columns that are none", []any{wrong}, nil, nil},
 	} {
-		b := setup(t)
-		if got := b.post(t, "/spark/generate", question(with)); got["success"] != false {
-			t.Errorf("%s: %v", name, got)
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.answers(succeeded(), nil)
+			got := b.post(t, "/spark/generate", question(map[string]any{"selected_postgres_tables": tt.tables}))
+			if tt.want == nil && tt.given == nil {
+				if got["success"] != false || len(b.runs.asked) > 0 {
+					t.Errorf("not refused: %v", got)
+				}
+				return
+			}
+			asked := b.runs.only(t)
+			if diff := cmp.Diff(tt.want, asked.Tables); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tt.given, asked.Given); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestTablesOfASession: a request without tables is about the session's, under
+// the id that the client sends, or was answered.
+func TestTablesOfASession(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withGlue)
+	b.answers(succeeded(), nil)
+	for path, body := range map[string]any{
+		"/sessions/short/select-postgres-tables": map[string]any{"connection_name": "shop", "tables": []any{order}},
+		"/sessions/short/select-tables":          map[string]any{"session_id": "", "tables": []any{map[string]string{"database": "lake", "table": "clicks"}}},
+		"/spark/upload-csv":                      map[string]any{"filename": "x.csv", "content": "a\n1\n", "session_id": "short"},
+	} {
+		if got := b.post(t, path, body); got["success"] != true {
+			t.Fatalf("%s: %v", path, got)
 		}
+	}
+	all := []string{"shop.sales.orders", "glue.lake.clicks", "files.x.csv"}
+	ask := func(with map[string]any) []string {
+		t.Helper()
+		body := map[string]any{"prompt": "how many", "session_id": "short"}
+		maps.Copy(body, with)
+		got := b.post(t, "/spark/generate", body)
+		if got["success"] != true {
+			t.Fatalf("%v: %v", with, got)
+		}
+		return b.runs.asked[len(b.runs.asked)-1].Tables
+	}
+	reply := b.post(t, "/spark/generate", map[string]any{"prompt": "how many", "session_id": "short"})
+	answered, _ := reply["session_id"].(string)
+	for _, tt := range []struct {
+		name string
+		with map[string]any
+		want []string
+	}{
+		{"nothing", nil, all},
+		{"an empty list", map[string]any{"selected_postgres_tables": []any{}, "selected_tables": nil}, all},
+		{"under the id that was answered", map[string]any{"session_id": answered}, all},
+		{"PostgreSQL tables", map[string]any{"selected_postgres_tables": []any{dict("connection_name", "shop")}}, []string{"shop/postgres.public.order_details"}},
+		{"Glue tables", map[string]any{"selected_tables": []any{map[string]string{"database": "lake", "table": "clicks"}}}, []string{"shop.sales.orders", "glue.lake.clicks"}},
+		{"an upload", map[string]any{"s3_input_path": "x.csv"}, []string{"shop.sales.orders", "files.x.csv"}},
+		{"an S3 path", map[string]any{"s3_input_path": "s3://lake/raw/"}, []string{"shop.sales.orders", "s3://lake/raw/"}},
+	} {
+		if diff := cmp.Diff(tt.want, ask(tt.with)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", tt.name, diff)
+		}
+	}
+	if got := b.post(t, "/sessions/"+answered+"/reset", nil); got["success"] != true {
+		t.Errorf("reset: %v", got)
+	}
+	if got := b.post(t, "/spark/generate", map[string]any{"prompt": "how many", "session_id": "short"}); got["success"] != false {
+		t.Errorf("after the reset: %v", got)
+	}
+	if got := b.get(t, "/history/"+answered); len(got["conversation_history"].([]any)) < 5 { //nolint:forcetypeassert // the test may panic
+		t.Errorf("the history is gone: %v", got)
+	}
+}
+
+// TestFollowUp: a question in a session names the one before it.
+func TestFollowUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	n := 0
+	b.runs.carry = func(sparkwright.Request) (*sparkwright.Run, error) {
+		n++
+		run := succeeded()
+		run.ID = fmt.Sprintf("r_%d", n)
+		if n == 2 { // declined: there is nothing to follow up
+			run.Analysis, run.Result, run.State = "", nil, sparkwright.RunDeclined
+			run.Declined = &sparkwright.Declined{Message: "no"}
+		}
+		return run, nil
+	}
+	for range 3 {
+		b.post(t, "/spark/generate", question(nil))
+	}
+	b.post(t, "/spark/generate", question(map[string]any{"session_id": "another"}))
+	var parents []string
+	for _, req := range b.runs.asked {
+		parents = append(parents, req.Parent)
+	}
+	if diff := cmp.Diff([]string{"", "r_1", "r_1", ""}, parents); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -135,48 +246,58 @@ func TestExecute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := []struct {
-		name, code string
-		want       *supervisor.Request // nil = refused
+	const analysis = "result = spark.table('orders')"
+	for _, tt := range []struct {
+		name string
+		code string
+		with []any               // selected_postgres_tables
+		want sparkwright.Request // zero = refused
 	}{
-		{"a script of ours", script, &supervisor.Request{Code: "result = spark.table('orders')", Tables: []string{"shop.sales.orders"}}},
-		{"an analysis", "result = spark.range(3)", &supervisor.Request{Code: "result = spark.range(3)"}},
-		{"a foreign program", "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()", nil},
-		{"a foreign program with a login", "u = 'jdbc:postgresql://h/d'", nil},
-	}
-	for _, tt := range tests {
+		{"a script of ours", script, nil, sparkwright.Request{Code: analysis, Tables: []string{"shop.sales.orders"}}},
+		{"a script of ours on other tables", script, []any{dict("connection_name", "shop")}, sparkwright.Request{Code: analysis, Tables: []string{"shop/postgres.public.order_details"}}},
+		{"an analysis on the session's tables", analysis, nil, sparkwright.Request{Code: analysis, Tables: []string{"shop.sales.orders"}}},
+		{"a foreign program", "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()", nil, sparkwright.Request{}},
+		{"a foreign program with a login", "u = 'jdbc:postgresql://h/d'", nil, sparkwright.Request{}},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.answers(succeeded(), nil)
-			got := b.post(t, "/spark/execute", map[string]any{"spark_code": tt.code, "session_id": session})
-			if tt.want == nil {
-				if got["success"] != false || len(b.service.asked) > 0 {
+			b.post(t, "/sessions/"+longID+"/select-postgres-tables", map[string]any{"connection_name": "shop", "tables": []any{order}})
+			got := b.post(t, "/spark/execute", map[string]any{
+				"spark_code": tt.code, "session_id": longID, "selected_postgres_tables": tt.with, "s3_output_path": "s3://b/out",
+			})
+			if tt.want.Code == "" {
+				if got["success"] != false || len(b.runs.asked) > 0 {
 					t.Errorf("not refused: %v", got)
 				}
 				return
 			}
-			asked := b.service.only(t)
-			if asked.Code != tt.want.Code || cmp.Diff(tt.want.Tables, asked.Tables) != "" {
-				t.Errorf("asked %+v", asked)
+			tt.want.Session, tt.want.OutputPath = longID, "s3://b/out"
+			if diff := cmp.Diff(tt.want, b.runs.only(t)); diff != "" {
+				t.Error(diff)
+			}
+			if _, there := got["execution_platform"]; there {
+				t.Error("the reference answers no platform here")
 			}
 		})
 	}
 }
 
-func TestDisconnectCancels(t *testing.T) {
+// TestDisconnect: a client that leaves does not end the run; its outcome is in
+// the history.
+func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	began, over := make(chan struct{}), make(chan error, 1)
-	b.service.ask = func(ctx context.Context, _ supervisor.Request) (*sparkwright.Run, error) {
-		close(began)
-		err := ended(ctx)
-		over <- err
-		return nil, err
+	b.runs.wait = make(chan struct{})
+	accepted := make(chan struct{})
+	b.runs.carry = func(sparkwright.Request) (*sparkwright.Run, error) {
+		close(accepted)
+		return succeeded(), nil
 	}
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
-		<-began
+		<-accepted
 		leave()
 	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/spark/generate", strings.NewReader(encode(t, question(nil))))
@@ -187,7 +308,88 @@ func TestDisconnectCancels(t *testing.T) {
 		_ = resp.Body.Close()
 		t.Fatal("a reply to a client that has left")
 	}
-	if err := <-over; err == nil {
-		t.Error("the service was not told")
+	if got := b.get(t, "/history/"+longID); len(got["execution_results"].([]any)) != 0 { //nolint:forcetypeassert // the test may panic
+		t.Errorf("ended too early: %v", got)
+	}
+	close(b.runs.wait)
+	if got := b.get(t, "/history/"+longID); len(got["execution_results"].([]any)) != 1 { //nolint:forcetypeassert // the test may panic
+		t.Errorf("the run is lost: %v", got)
+	}
+}
+
+// TestSessionsDoNotMix has many sessions select, ask and read their history at
+// the same time. Every one sees its own tables, questions and nothing else.
+func TestSessionsDoNotMix(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.runs.carry = func(req sparkwright.Request) (*sparkwright.Run, error) {
+		run := succeeded()
+		run.ID, run.Understood = "r_"+req.Session+"_"+req.Question, strings.Join(req.Tables, " ")
+		return run, nil
+	}
+	const sessions, questions = 12, 4
+	var all sync.WaitGroup
+	for i := range sessions {
+		all.Go(func() {
+			id := fmt.Sprintf("s%d", i) // short: its handle must be its own too
+			table := []string{"orders", "recent"}[i%2]
+			selection := map[string]any{"connection_name": "shop", "tables": []any{map[string]string{"database": "shop", "schema": "sales", "table": table}}}
+			if got := b.post(t, "/sessions/"+id+"/select-postgres-tables", selection); got["success"] != true {
+				t.Errorf("%s: %v", id, got)
+			}
+			var asked sync.WaitGroup
+			for q := range questions {
+				asked.Go(func() {
+					text := fmt.Sprintf("question %d of %s", q, id)
+					got := b.post(t, "/spark/generate", map[string]any{"prompt": text, "session_id": id})
+					result, _ := got["result"].(map[string]any)
+					if result["run_id"] != "r_"+id+"_"+text || result["execution_message"] != "shop.sales."+table {
+						t.Errorf("%s was answered %v", text, got)
+					}
+				})
+			}
+			asked.Wait()
+			got := b.get(t, "/history/"+id)
+			history, _ := got["conversation_history"].([]any)
+			if len(history) != questions {
+				t.Errorf("%s has %d questions", id, len(history))
+			}
+			for _, h := range history {
+				if prompt, _ := h.(map[string]any)["prompt"].(string); !strings.HasSuffix(prompt, " of "+id) {
+					t.Errorf("%s has %q in its history", id, prompt)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestUsersDoNotMix: the same id of two users is two sessions.
+func TestUsersDoNotMix(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *server.Config) {
+		cfg.User = func(r *http.Request) string { return r.Header.Get("X-Test-User") }
+	})
+	b.answers(succeeded(), nil)
+	as := func(user, method, path string, body any) map[string]any {
+		resp, reply := b.call(t, method, path, encode(t, body), func(r *http.Request) { r.Header.Set("X-Test-User", user) }) //nolint:bodyclose // call has read and closed it
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("HTTP %d: %s", resp.StatusCode, reply)
+		}
+		return decode[map[string]any](t, reply)
+	}
+	as("ann", "POST", "/sessions/same/select-postgres-tables", map[string]any{"connection_name": "shop", "tables": []any{order}})
+	mine := as("ann", "POST", "/spark/generate", map[string]any{"prompt": "how many", "session_id": "same"})
+	if mine["success"] != true || b.runs.only(t).User != "ann" {
+		t.Errorf("reply %v", mine)
+	}
+	id, _ := mine["session_id"].(string)
+	for _, path := range []string{"/history/same", "/history/" + id} {
+		if got := as("bob", "GET", path, nil); len(got["conversation_history"].([]any)) > 0 { //nolint:forcetypeassert // the test may panic
+			t.Errorf("bob sees %v", got)
+		}
+	}
+	if got := as("bob", "POST", "/spark/generate", map[string]any{"prompt": "how many", "session_id": id}); got["success"] != false {
+		t.Errorf("bob asks ann's tables: %v", got)
 	}
 }
