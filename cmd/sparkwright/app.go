@@ -12,15 +12,22 @@ import (
 	"time"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/agentcore"
 	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/broker"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/codegen"
 	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/executor/batch"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
+	"github.com/sparkwright/sparkwright/internal/executor/emrserverless"
+	"github.com/sparkwright/sparkwright/internal/executor/lambda"
+	"github.com/sparkwright/sparkwright/internal/failpoint"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/model/openai"
+	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/planner"
+	"github.com/sparkwright/sparkwright/internal/reader"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
@@ -35,6 +42,8 @@ type app struct {
 	stdout, stderr io.Writer
 	out            *printer
 	json, quiet    bool
+	oneRun         bool   // a command that carries out one run, or a few, and ends
+	databaseURL    string // --database-url
 	log            *slog.Logger
 
 	mu        sync.Mutex
@@ -43,6 +52,12 @@ type app struct {
 	store     *store.Store
 	databases *databases
 	connect   *connect.Executor
+	agentOf   *agentcore.Delegate // of spark.supervisor_arn
+	emr       *emrserverless.Executor
+	lambda    *lambda.Executor
+	broker    *broker.Broker
+	reads     *reader.Reader
+	runs      *supervisor.Service
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
@@ -56,8 +71,14 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 func (a *app) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	if a.runs != nil {
+		_ = a.runs.Close(ctx) // what has not ended is ended with its executor
+	}
 	if a.connect != nil {
 		a.connect.Close(ctx)
+	}
+	if a.broker != nil {
+		a.broker.Close(ctx)
 	}
 	if a.databases != nil {
 		a.databases.close(ctx)
@@ -106,7 +127,11 @@ func (a *app) openStore(ctx context.Context) (*store.Store, error) {
 			Remedy: "set SPARKWRIGHT_HOME to a directory that can be written", Err: err,
 		}
 	}
-	s, err := store.Open(ctx, filepath.Join(a.home, "sparkwright.db"))
+	where, err := a.database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, where)
 	if err != nil {
 		return nil, err
 	}
@@ -114,17 +139,47 @@ func (a *app) openStore(ctx context.Context) (*store.Store, error) {
 	return s, nil
 }
 
-func (a *app) openDatabases() (*databases, error) {
+// database is where runs are kept: a file of the data directory, or the
+// PostgreSQL of --database-url or database.url.
+func (a *app) database(ctx context.Context) (string, error) {
+	where := a.databaseURL
+	if where == "" {
+		where = a.settings.Database.URL
+	}
+	if where == "" {
+		return filepath.Join(a.home, "sparkwright.db"), nil
+	}
+	if store.IsURL(where) {
+		return where, nil
+	}
+	cred, err := secret.Resolve(ctx, sparkwright.Connection{Name: "database.url", Secret: where})
+	if err != nil {
+		return "", err
+	}
+	if !store.IsURL(cred.Password) {
+		return "", &sparkwright.Error{
+			Code: sparkwright.CodeInvalid, Message: "the secret of database.url is no postgresql:// URL", Remedy: "store the whole URL in it",
+		}
+	}
+	return cred.Password, nil
+}
+
+func (a *app) openDatabases(ctx context.Context) (*databases, error) {
 	if a.databases != nil {
 		return a.databases, nil
 	}
-	s, err := a.loadSettings()
+	conf, err := a.configuration(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s := a.settings
+	if err = conf.apply(s); err != nil { //nolint:contextcheck // it has a time limit of its own
+		return nil, err
+	}
 	a.databases = &databases{
-		home: a.home, settings: s, say: func(text string) { a.say("demo", text) },
+		home: a.home, settings: s, configuration: conf, say: func(text string) { a.say("demo", text) },
 		open: map[string]*database{}, extra: map[string]login{},
+		secrets: secret.NewCache(time.Duration(s.Postgres.SecretCacheSeconds)*time.Second, nil),
 	}
 	return a.databases, nil
 }
@@ -159,7 +214,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	dbs, err := a.openDatabases()
+	dbs, err := a.openDatabases(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -171,34 +226,77 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkLocation(s); err != nil {
+	if err = checkLocation(s); err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	timeout := time.Duration(s.Spark.AttemptTimeoutSeconds) * time.Second
-	a.connect = connect.New(connect.Config{
+	cfg := connect.Config{
 		Runtime: rt, Master: s.Spark.Master, Remote: s.Spark.Remote, DriverMemory: s.Spark.DriverMemory,
 		ClientMemory: int64(s.Spark.ClientMemoryMB) << 20, PoolSize: s.Spark.PoolSize, Timeout: timeout,
-	})
+	}
+	if a.oneRun && s.Spark.KeepWarmSeconds > 0 { // commands share a server; serve has its own
+		cfg.KeepDir, cfg.KeepIdle = sparkDir(a.home), time.Duration(s.Spark.KeepWarmSeconds)*time.Second
+	}
+	if a.oneRun {
+		cfg.PoolSize, cfg.NoRefill = min(1, cfg.PoolSize), true
+	}
+	a.connect = connect.New(cfg)
 	submit := batch.New(batch.Config{Runtime: rt, Master: s.Spark.Master, DriverMemory: s.Spark.DriverMemory, Timeout: timeout})
-	svc := supervisor.New(supervisor.Config{
+	config := supervisor.Config{
 		Store: st, Databases: dbs, Generator: generator, GeneratorName: name,
 		Executors:   map[string]sparkwright.Executor{connect.Name: a.connect, batch.Name: submit},
-		Warm:        func(ctx context.Context) { _ = a.connect.Warm(ctx) },
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
+		Reader:      a.reader(s, dbs),
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
 		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest,
-		ResultsDir: s.ResultsDir(), PreviewRows: s.Spark.ResultPreviewRows, QuestionChars: s.Limits.QuestionChars,
+		ResultsDir: s.ResultsDir(), PreviewRows: s.Spark.ResultPreviewRows, Limits: limits(s),
+		House:     supervisor.House{Age: time.Duration(s.Results.KeepDays) * 24 * time.Hour, Bytes: int64(s.Results.KeepMB) << 20},
+		Failpoint: failpoint.FromEnv(),
+
 		Cores: runtime.NumCPU(), PlaceReason: placeReason(s), Log: a.log,
-	})
+	}
+	if err = a.awsExecutors(ctx, s, &config); err != nil {
+		return nil, err
+	}
+	svc := supervisor.New(config)
+	a.runs = svc
 	return svc, svc.Reconcile(ctx)
+}
+
+// limits are those of the settings.
+func limits(s *settings.Settings) supervisor.Limits {
+	return supervisor.Limits{
+		QuestionChars: s.Limits.QuestionChars, Queue: s.Limits.QueueLength, SessionRuns: s.Limits.SessionRuns,
+		Attempts: map[string]int{
+			placement.Connect: s.Limits.ConnectRuns, placement.Batch: s.Limits.BatchRuns,
+			placement.EMR: s.Limits.EMRRuns, placement.Lambda: s.Limits.LambdaRuns,
+		},
+		ResultBytes: int64(s.Limits.ResultMB) << 20, Repairs: s.Spark.MaxRetries, Retries: 2, Losses: 3,
+		RunTokens: s.Limits.RunTokens, RunTime: time.Duration(s.Limits.RunSeconds) * time.Second,
+	}
+}
+
+// reader goes through the broker, which Spark on other machines cannot reach.
+func (a *app) reader(s *settings.Settings, dbs *databases) *reader.Reader {
+	local := s.Spark.Remote == "" && isLocal(s.Spark.Master)
+	a.broker = broker.New(a.log)
+	a.reads = reader.New(reader.Config{
+		Ways:  &broker.Ways{Broker: a.broker, Login: dbs.config, Explain: dbs.explain},
+		Local: map[string]bool{placement.Connect: local, placement.Batch: local}, Translate: a.connect.Translate, Plan: a.connect.Plan,
+		Rows: artifact.Rows, Cores: runtime.NumCPU(), Log: a.log,
+	})
+	return a.reads
 }
 
 // generator is the configured model, else the built-in planner.
 func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, error) {
 	m := a.settings.Model
+	if !m.Configured() && a.settings.Spark.SupervisorARN != "" {
+		return a.prototypeGenerator(ctx)
+	}
 	if !m.Configured() {
 		return planner.New(), "planner", nil
 	}
@@ -226,6 +324,8 @@ func placeReason(s *settings.Settings) string {
 		return "the Spark server of spark.remote, " + s.Spark.Remote
 	case s.Spark.Master != "local[*]":
 		return "spark.master " + s.Spark.Master
+	case placementSettings(s).Configured():
+		return "local Spark"
 	default:
 		return "local Spark: nothing of AWS is configured"
 	}
@@ -244,6 +344,9 @@ func checkLocation(s *settings.Settings) error {
 	}
 	return nil
 }
+
+// sparkDir is where commands find the Spark server that they share.
+func sparkDir(home string) string { return filepath.Join(home, "spark") }
 
 func isLocal(master string) bool {
 	return master == "local" || len(master) > 6 && master[:6] == "local["

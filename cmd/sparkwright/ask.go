@@ -20,20 +20,22 @@ import (
 
 // askOptions are the flags that ask and run share.
 type askOptions struct {
-	connection string
-	tables     []string
-	url        string
-	csv        string
-	glossary   string
-	codeOnly   bool
-	batch      bool
-	yes        bool
+	connections []string
+	tables      []string
+	files       []string
+	url         string
+	csv         string
+	glossary    string
+	codeOnly    bool
+	batch       bool
+	yes         bool
 }
 
 func (o *askOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.connection, "connection", "", "ask about this connection; all its tables unless --table is given")
+	f.StringArrayVar(&o.connections, "connection", nil, "ask about this connection; all its tables unless --table is given; may be repeated")
 	f.StringArrayVar(&o.tables, "table", nil, "a table, as connection.schema.table; may be repeated")
+	f.StringArrayVar(&o.files, "file", nil, "a CSV, JSON lines or Parquet file (or a directory of them) as a table; may be repeated")
 	f.StringVar(&o.url, "url", "", "a database that is not saved: postgresql://user@host/db (password in PGPASSWORD or in the URL)")
 	f.StringVar(&o.csv, "csv", "", "write all rows as CSV to this file, or - for stdout")
 	f.BoolVar(&o.batch, "batch", false, "run by spark-submit instead of the warm session")
@@ -48,6 +50,7 @@ func newAskCommand(app *app) *cobra.Command {
 		Long:  "Ask a question in English. The rows go to stdout, everything else to stderr.\n\n" + exitHelp,
 		Example: `  sparkwright ask "top 5 countries by number of customers" --connection shop
   sparkwright ask "orders per month in 2025" --table shop.sales.orders
+  sparkwright ask "total amount per country" --connection shop --file refunds.csv
   sparkwright ask "how many users are there" --url postgresql://reader@localhost/app`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -125,25 +128,28 @@ func (o *askOptions) instructions() (string, error) {
 // carryOut runs a request and shows what comes of it.
 func (a *app) carryOut(cmd *cobra.Command, o askOptions, req supervisor.Request) error {
 	ctx := cmd.Context()
-	if o.url != "" {
-		name, err := a.addURL(o.url)
-		if err != nil {
-			return err
-		}
-		if o.connection != "" && o.connection != name {
-			return sparkwright.Errorf(sparkwright.CodeInvalid, "--url and --connection exclude one another")
-		}
-		o.connection = name
+	if err := a.selectSources(ctx, &o, &req); err != nil {
+		return err
 	}
+	// Before a first run installs half a gigabyte.
+	if err := supervisor.Valid(sparkwright.Request{Question: req.Question, Code: req.Code}, a.settings.Limits.QuestionChars); err != nil {
+		return err
+	}
+	a.oneRun = true
 	svc, err := a.service(ctx)
 	if err != nil {
 		return err
 	}
-	req.Connection, req.Tables, req.Batch, req.CodeOnly = o.connection, o.tables, o.batch, o.codeOnly
+	req.Batch, req.CodeOnly = o.batch, o.codeOnly
 	view := &progressView{app: a}
 	req.Observe = view.observe
 	if a.interactive() && !o.yes {
 		req.Approve = a.approve
+	}
+	if !o.batch { // while the question is read; a declined one ends it
+		warm, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() { _ = a.connect.Warm(warm) }()
 	}
 	run, err := svc.Ask(ctx, req)
 	a.out.clear()
@@ -177,7 +183,7 @@ func (a *app) approve(run *sparkwright.Run) bool {
 	return strings.HasPrefix(strings.ToLower(answer), "y")
 }
 
-func (a *app) addURL(raw string) (string, error) {
+func (a *app) addURL(ctx context.Context, raw string) (string, error) {
 	conn, cred, err := postgres.ParseURL(raw)
 	if err != nil {
 		return "", err
@@ -185,7 +191,7 @@ func (a *app) addURL(raw string) (string, error) {
 	if cred.Password == "" {
 		cred.Password = os.Getenv("PGPASSWORD")
 	}
-	dbs, err := a.openDatabases()
+	dbs, err := a.openDatabases(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -284,21 +290,26 @@ func (a *app) show(ctx context.Context, run *sparkwright.Run, err error, o askOp
 	if e := a.writeResult(ctx, run.Result, o.csv); e != nil {
 		return e
 	}
-	a.say(summary(run), "run "+run.ID+" · sparkwright runs show "+run.ID)
+	a.trust(run)
+	if !a.quiet {
+		a.out.line(summary(run))
+		a.out.line("run " + run.ID + " · code: sparkwright runs show " + run.ID + " --code")
+	}
 	return nil
 }
 
 // writeResult writes the rows: CSV to a file or pipe, a table for people.
 func (a *app) writeResult(ctx context.Context, m *sparkwright.Manifest, csvFile string) error {
-	if csvFile == "-" {
-		return writeCSV(ctx, a.stdout, m)
+	width := terminalWidth(a.stdout)
+	if csvFile == "-" || csvFile == "" && width == 0 { // a pipe gets plain rows, all of them
+		return a.writeCSV(ctx, a.stdout, m)
 	}
 	if csvFile != "" {
 		f, err := os.OpenFile(filepath.Clean(csvFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err != nil {
 			return sparkwright.Errorf(sparkwright.CodeInvalid, "the CSV file cannot be written: %w", err)
 		}
-		if err := writeCSV(ctx, f, m); err != nil {
+		if err := a.writeCSV(ctx, f, m); err != nil {
 			_ = f.Close()
 			return err
 		}
@@ -307,12 +318,14 @@ func (a *app) writeResult(ctx context.Context, m *sparkwright.Manifest, csvFile 
 		}
 		a.say("csv", csvFile)
 	}
-	a.rows(m)
+	if width > 0 {
+		a.rows(m, width)
+	}
 	return nil
 }
 
 // writeCSV writes every row of a result, read from its parts.
-func writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest) error {
+func (a *app) writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest) error {
 	out := csv.NewWriter(w)
 	header := make([]string, len(m.Schema))
 	for i, c := range m.Schema {
@@ -321,7 +334,7 @@ func writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest) error {
 	if err := out.Write(header); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
-	err := artifact.Rows(ctx, m, func(cells []json.RawMessage) error {
+	err := artifact.RowsFrom(ctx, m, a.openPart, func(cells []json.RawMessage) error {
 		record := make([]string, len(cells))
 		for i, v := range cells {
 			record[i] = cellText(v)
@@ -353,22 +366,6 @@ func (a *app) showDeclined(run *sparkwright.Run) error {
 	}
 	a.out.field("run", run.ID)
 	return reported(sparkwright.CodeDeclined, d.Message)
-}
-
-func summary(run *sparkwright.Run) string {
-	m := run.Result
-	text := thousands(m.RowCount) + " rows"
-	if m.RowCount == 1 {
-		text = "1 row"
-	}
-	if m.Truncated {
-		text += fmt.Sprintf(", the first %d shown", len(m.Preview))
-	}
-	var total float64
-	for _, t := range run.Timings {
-		total += t.Seconds
-	}
-	return fmt.Sprintf("%s · %.1f s", text, total)
 }
 
 func codeLine(code string, line int) string {

@@ -36,20 +36,19 @@ func newConnectionsAdd(app *app) *cobra.Command {
 			if err := postgres.Validate(c); err != nil {
 				return err
 			}
-			if _, err := app.loadSettings(); err != nil {
+			conf, err := app.configuration(cmd.Context())
+			if err != nil {
 				return err
 			}
 			if passwordStdin {
 				if c.Secret != "" {
 					return sparkwright.Errorf(sparkwright.CodeInvalid, "--secret and --password-stdin exclude one another")
 				}
-				ref, err := app.keepPassword(c.Name)
-				if err != nil {
+				if c.Secret, err = app.keepPassword(c.Name); err != nil {
 					return err
 				}
-				c.Secret = ref
 			}
-			err := settings.Update(app.home, func(s *settings.Settings) error { return s.PutConnection(c) })
+			err = conf.Update(func(s *settings.Settings) error { return s.PutConnection(c) })
 			if err == nil {
 				app.say("connection", c.Name+" is saved; try it: sparkwright connections test "+c.Name)
 			}
@@ -90,7 +89,11 @@ func newConnectionsList(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List connections", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := app.loadSettings()
+			conf, err := app.configuration(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s, err := conf.Load()
 			if err != nil {
 				return err
 			}
@@ -121,7 +124,7 @@ func newConnectionsTest(app *app) *cobra.Command {
 		Use: "test NAME", Short: "Log in and say what was seen", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			dbs, err := app.openDatabases()
+			dbs, err := app.openDatabases(ctx)
 			if err != nil {
 				return err
 			}
@@ -152,15 +155,16 @@ func newConnectionsTest(app *app) *cobra.Command {
 func newConnectionsRemove(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Remove a connection and the password kept for it", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if _, err := app.loadSettings(); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			conf, err := app.configuration(cmd.Context())
+			if err != nil {
 				return err
 			}
 			var ref string
-			err := settings.Update(app.home, func(s *settings.Settings) error {
-				c, err := s.Connection(args[0])
-				if err != nil {
-					return err
+			err = conf.Update(func(s *settings.Settings) error {
+				c, missing := s.Connection(args[0])
+				if missing != nil {
+					return missing
 				}
 				ref = c.Secret
 				return s.RemoveConnection(args[0])

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
+	"github.com/sparkwright/sparkwright/internal/source/files"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
@@ -21,14 +25,20 @@ const catalogTTL = 30 * time.Second
 type login struct {
 	conn sparkwright.Connection
 	cred sparkwright.Credentials
+	// asked is the connection before its secret completed it, where there is one
+	// that may change.
+	asked *sparkwright.Connection
 }
 
 // databases finds databases among the configured connections, those given on
 // the command line, and the demo's.
 type databases struct {
 	home     string
-	settings *settings.Settings
+	settings *settings.Settings // as they were at the start
 	say      func(string)
+	secrets  *secret.Cache
+
+	configuration configuration
 
 	mu    sync.Mutex
 	open  map[string]*database
@@ -38,20 +48,33 @@ type databases struct {
 
 var _ supervisor.Databases = (*databases)(nil)
 
+// conf is the settings as they are now: a connection may have been saved since
+// this process has started.
+func (d *databases) conf() *settings.Settings {
+	if now, err := d.configuration.Load(); err == nil {
+		return now
+	}
+	return d.settings
+}
+
 // Names implements supervisor.Databases.
-func (d *databases) Names(context.Context) ([]string, error) {
+func (d *databases) Names(ctx context.Context) ([]string, error) {
 	var names []string
-	for name := range d.extra {
+	for name := range d.extra { // what is typed comes before what is configured
 		names = append(names, name)
 	}
-	if len(names) > 0 {
-		return names, nil // what is typed comes before what is configured
+	typed := len(names) > 0
+	conf := d.conf() //nolint:contextcheck // it has a time limit of its own
+	for _, c := range conf.Connections() {
+		if !typed {
+			names = append(names, c.Name)
+		}
 	}
-	for _, c := range d.settings.Connections() {
-		names = append(names, c.Name)
-	}
-	if _, err := d.settings.Connection(demoName); err != nil && demoInstalled(d.home) {
+	if _, err := conf.Connection(demoName); err != nil && demoInstalled(d.home) && !typed {
 		names = append(names, demoName)
+	}
+	if _, err := os.Stat(uploadsDir(d.home)); err == nil || len(d.fileTables(ctx)) > 0 {
+		names = append(names, files.Connection)
 	}
 	return names, nil
 }
@@ -60,14 +83,22 @@ func (d *databases) Names(context.Context) ([]string, error) {
 func (d *databases) Open(ctx context.Context, name string) (supervisor.Database, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if db := d.open[name]; db != nil {
+	base, _, _ := strings.Cut(name, "/")
+	saved, _ := d.conf().Connection(base) //nolint:contextcheck // the zero value for one that is not in the settings
+	if db := d.open[name]; db != nil && db.saved == saved {
 		return db, nil
+	}
+	if name == files.Connection {
+		return fileDatabase{registry: d.registry()}, nil
+	}
+	if handle, ok := uploadsOf(name); ok {
+		return d.uploads(handle), nil
 	}
 	l, err := d.login(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	db := &database{login: l}
+	db := &database{login: l, saved: saved, secrets: d.secrets}
 	d.open[name] = db
 	return db, nil
 }
@@ -83,7 +114,7 @@ func (d *databases) login(ctx context.Context, name string) (login, error) {
 		l.conn.Name, l.conn.Database = name, database
 		return l, err
 	}
-	conn, err := d.settings.Connection(name)
+	conn, err := d.conf().Connection(name) //nolint:contextcheck // it has a time limit of its own
 	if err != nil && name == demoName && demoInstalled(d.home) {
 		return d.startDemo(ctx)
 	}
@@ -95,11 +126,12 @@ func (d *databases) login(ctx context.Context, name string) (login, error) {
 		}
 		return login{}, e
 	}
-	conn, cred, err := secret.Complete(ctx, conn)
+	asked := conn
+	conn, cred, err := d.secrets.Complete(ctx, asked)
 	if err != nil {
 		return login{}, err
 	}
-	return login{conn: conn, cred: cred}, nil
+	return login{conn: conn, cred: cred, asked: &asked}, nil
 }
 
 func (d *databases) close(ctx context.Context) {
@@ -111,9 +143,43 @@ func (d *databases) close(ctx context.Context) {
 	}
 }
 
+// config is how the broker logs in to the database of a connection.
+func (d *databases) config(ctx context.Context, name string) (*pgconn.Config, error) {
+	l, err := d.opened(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := postgres.Config(l.conn, l.cred)
+	if err != nil {
+		return nil, err
+	}
+	return &cfg.Config, nil
+}
+
+// explain turns what the driver says of a connection into an error for people.
+func (d *databases) explain(ctx context.Context, name string, err error) error {
+	l, e := d.opened(ctx, name)
+	if e != nil {
+		return e
+	}
+	return postgres.Interpret(l.conn, err)
+}
+
+func (d *databases) opened(ctx context.Context, name string) (login, error) {
+	db, err := d.Open(ctx, name)
+	if err != nil {
+		return login{}, err
+	}
+	return db.(*database).login, nil //nolint:forcetypeassert // Open makes no other
+}
+
 // database implements supervisor.Database on source/postgres.
 type database struct {
 	login
+	saved sparkwright.Connection // as the settings had it then
+
+	secrets *secret.Cache
+	access  sync.Mutex // guards cred
 
 	mu      sync.Mutex
 	catalog *sparkwright.Catalog
@@ -129,7 +195,7 @@ func (d *database) Catalog(ctx context.Context) (*sparkwright.Catalog, error) {
 	if d.catalog != nil && time.Since(d.read) < catalogTTL {
 		return d.catalog, nil
 	}
-	src, err := postgres.Open(ctx, d.conn, d.cred)
+	src, err := d.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +214,47 @@ func (d *database) JDBCURL(runID string) (string, error) {
 }
 
 // Credentials implements supervisor.Database.
-func (d *database) Credentials() sparkwright.Credentials { return d.cred }
+func (d *database) Credentials() sparkwright.Credentials {
+	if d.asked == nil || d.secrets == nil {
+		return d.cred
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), secretTime)
+	defer cancel()
+	_, fresh, err := d.secrets.Complete(ctx, *d.asked) // an IAM token does not last
+	d.access.Lock()
+	defer d.access.Unlock()
+	if err == nil {
+		d.cred = fresh
+	}
+	return d.cred
+}
+
+// secretTime bounds how long a secret is read beside a run.
+const secretTime = 20 * time.Second
+
+// dial logs in. A login that is refused is read once more: it may have been
+// changed since.
+func (d *database) dial(ctx context.Context) (*postgres.Source, error) {
+	d.access.Lock()
+	cred := d.cred
+	d.access.Unlock()
+	src, err := postgres.Open(ctx, d.conn, cred)
+	if sparkwright.ErrorCode(err) != sparkwright.CodeUnauthorized || d.asked == nil || d.secrets == nil {
+		return src, err
+	}
+	fresh, changed, lookErr := d.secrets.Refused(ctx, *d.asked, cred)
+	if lookErr != nil || !changed {
+		return nil, err
+	}
+	d.access.Lock()
+	d.cred = fresh
+	d.access.Unlock()
+	return postgres.Open(ctx, d.conn, fresh)
+}
 
 // CancelRun implements supervisor.Database.
 func (d *database) CancelRun(ctx context.Context, runID string) error {
-	src, err := postgres.Open(ctx, d.conn, d.cred)
+	src, err := d.dial(ctx)
 	if err != nil {
 		return err
 	}

@@ -135,6 +135,7 @@ func newDemoCommand(app *app) *cobra.Command {
 }
 
 func (a *app) runDemo(ctx context.Context) error {
+	a.oneRun = true
 	svc, err := a.service(ctx)
 	if err != nil {
 		return err
@@ -162,7 +163,7 @@ func (a *app) runDemo(ctx context.Context) error {
 
 // prepareDemo makes the demo's connection known, and starts it.
 func (a *app) prepareDemo(ctx context.Context) error {
-	dbs, err := a.openDatabases()
+	dbs, err := a.openDatabases(ctx)
 	if err != nil {
 		return err
 	}

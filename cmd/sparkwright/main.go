@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 )
 
@@ -25,6 +26,7 @@ var version = "dev"
 
 func main() {
 	pgembed.KeeperMain()
+	connect.KeeperMain()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -61,10 +63,12 @@ func newRoot(app *app) *cobra.Command {
 		}
 	})
 	root.PersistentFlags().BoolVar(&app.json, "json", false, "write JSON to stdout, and errors as JSON to stderr")
+	root.PersistentFlags().StringVar(&app.databaseURL, "database-url", "", "keep runs in this PostgreSQL instead of a file: postgresql://… or env:NAME, file:PATH, aws-sm:ARN")
 	root.PersistentFlags().BoolVarP(&app.quiet, "quiet", "q", false, "no progress on stderr")
 	root.AddCommand(
-		newAskCommand(app), newRunCommand(app), newRunsCommand(app), newTablesCommand(app), newDescribeCommand(app),
-		newConnectionsCommand(app), newRuntimeCommand(app), newServeCommand(app), newDemoCommand(app),
+		newAskCommand(app), newExplainCommand(app), newRunCommand(app), newRunsCommand(app), newBackupCommand(app), newRestoreCommand(app), newUpgradeCommand(app), newTablesCommand(app), newDescribeCommand(app),
+		newConnectionsCommand(app), newFilesCommand(app), newRuntimeCommand(app), newDoctorCommand(app), newServeCommand(app), newAgentCommand(app), newDemoCommand(app),
+		newEmulateCommand(app), newVerifyCommand(app),
 	)
 	return root
 }
@@ -87,7 +91,7 @@ const (
 
 const exitHelp = `Exit codes: 0 answered · 1 a defect of ours · 2 wrong input · 3 not found ·
 4 declined · 5 the job failed · 6 a service does not answer · 7 not allowed ·
-8 Python or Java is missing · 9 disk or memory · 10 time limit · 11 conflict ·
+8 Python or Java is missing · 9 disk, memory or a limit · 10 time limit · 11 conflict ·
 130 cancelled`
 
 // exitCode is the one table from error codes to exit codes.
@@ -96,7 +100,8 @@ func exitCode(err error) int {
 		"": 0, sparkwright.CodeInvalid: exitInvalid, sparkwright.CodeNotFound: exitNotFound,
 		sparkwright.CodeConflict: exitConflict, sparkwright.CodeUnauthorized: exitUnauthorized,
 		sparkwright.CodeUnavailable: exitUnavailable, sparkwright.CodeResource: exitResource,
-		sparkwright.CodeMissing: exitMissing, sparkwright.CodeCancelled: exitCancelled,
+		sparkwright.CodeBusy:    exitResource,
+		sparkwright.CodeLimited: exitResource, sparkwright.CodeMissing: exitMissing, sparkwright.CodeCancelled: exitCancelled,
 		sparkwright.CodeTimeout: exitTimeout, sparkwright.CodeJobFailed: exitJobFailed,
 		sparkwright.CodeDeclined: exitDeclined, sparkwright.CodeInternal: exitInternal,
 	}

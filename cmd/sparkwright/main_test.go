@@ -4,16 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/google/go-cmp/cmp"
 )
-
-func TestMain(m *testing.M) {
-	pgembed.KeeperMain()
-	os.Exit(m.Run())
-}
 
 // cli runs the program in a data directory of its own.
 func cli(t *testing.T, home, stdin string, args ...string) (code int, stdout, stderr string) {
@@ -106,5 +103,26 @@ func TestShowCell(t *testing.T) {
 		if got := showCell(json.RawMessage(in)); got != want {
 			t.Errorf("%s is shown as %q, want %q", in, got, want)
 		}
+	}
+}
+
+// Every exit code is in the documentation, and the other way round.
+func TestExitCodesAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []int
+	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(string(text), -1) {
+		n, _ := strconv.Atoi(m[1])
+		documented = append(documented, n)
+	}
+	want := []int{
+		0, exitInternal, exitInvalid, exitNotFound, exitDeclined, exitJobFailed, exitUnavailable, exitUnauthorized,
+		exitMissing, exitResource, exitTimeout, exitConflict, exitCancelled,
+	}
+	if diff := cmp.Diff(want, documented); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
@@ -26,14 +24,31 @@ type printer struct {
 
 func newPrinter(w io.Writer) *printer {
 	p := &printer{w: w, width: 100}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.terminal = true
+	if width := terminalWidth(w); width > 0 {
+		p.terminal, p.width = true, width
 		p.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			p.width = width
-		}
 	}
 	return p
+}
+
+// terminalWidth is the number of columns of a terminal; 0 = w is none.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
+}
+
+// line writes a text under the labels, wrapped.
+func (p *printer) line(body string) {
+	p.clear()
+	for _, l := range wrap(clean(body), max(8, min(p.width, 120)-2)) {
+		_, _ = fmt.Fprintf(p.w, "  %s\n", l)
+	}
 }
 
 const labelWidth = 10
@@ -52,7 +67,7 @@ func (p *printer) field(label, body string) {
 		}
 		shown = c.Sprint(shown)
 	}
-	room := max(30, min(p.width, 120)-labelWidth-4)
+	room := max(8, min(p.width, 120)-labelWidth-4)
 	for i, line := range wrap(clean(body), room) {
 		if i > 0 {
 			shown = strings.Repeat(" ", labelWidth)
@@ -70,14 +85,14 @@ func (p *printer) progress(pr sparkwright.Progress) {
 	full := min(cells, cells*pr.TasksDone/pr.Tasks)
 	line := fmt.Sprintf("  %-*s  %s%s  stage %d/%d · %d of %d tasks · %.0f s", labelWidth, "spark",
 		strings.Repeat("█", full), strings.Repeat("░", cells-full), min(pr.StagesDone+1, pr.Stages), pr.Stages, pr.TasksDone, pr.Tasks, pr.Seconds)
-	_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+	_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", text.Trim(line, p.width-1))
 	p.bar = true
 }
 
 // waiting shows what is waited for, on a terminal.
 func (p *printer) waiting(label, what string) {
 	if p.terminal {
-		_, _ = fmt.Fprintf(p.w, "\r\x1b[K  %-*s  %s …", labelWidth, label, what)
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", text.Trim(fmt.Sprintf("  %-*s  %s …", labelWidth, label, what), p.width-1))
 		p.bar = true
 	}
 }
@@ -110,46 +125,6 @@ func wrap(s string, width int) []string {
 	return out
 }
 
-// cellWidth is the most of one cell that a table shows.
-const cellWidth = 48
-
-// rows writes a result as a table: numbers to the right with the scale they
-// have, NULL as ∅, empty text as ”, long text cut in the middle.
-func (a *app) rows(m *sparkwright.Manifest) {
-	if len(m.Schema) == 0 {
-		return
-	}
-	t := table.NewWriter()
-	t.SetOutputMirror(a.stdout)
-	style := table.StyleDefault
-	style.Options = table.Options{SeparateHeader: true}
-	style.Format.Header = text.FormatDefault
-	style.Box = table.BoxStyle{MiddleHorizontal: "─", MiddleSeparator: "  ", MiddleVertical: "  ", PaddingLeft: "", PaddingRight: "", Left: "  ", LeftSeparator: "  "}
-	style.Options.DrawBorder = false
-	style.Options.SeparateColumns = true
-	t.SetStyle(style)
-	header := make(table.Row, len(m.Schema))
-	configs := make([]table.ColumnConfig, len(m.Schema))
-	for i, c := range m.Schema {
-		header[i] = clean(c.Name)
-		align := text.AlignLeft
-		if numeric(c.Type) {
-			align = text.AlignRight
-		}
-		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
-	}
-	t.AppendHeader(header)
-	t.SetColumnConfigs(configs)
-	for _, row := range m.Preview {
-		cells := make(table.Row, len(row))
-		for i, v := range row {
-			cells[i] = showCell(v)
-		}
-		t.AppendRow(cells)
-	}
-	t.Render()
-}
-
 func numeric(sparkType string) bool {
 	for _, p := range []string{"tinyint", "smallint", "int", "bigint", "float", "double", "decimal"} {
 		if sparkType == p || strings.HasPrefix(sparkType, p+"(") {
@@ -157,23 +132,6 @@ func numeric(sparkType string) bool {
 		}
 	}
 	return false
-}
-
-// showCell is a cell for people.
-func showCell(v json.RawMessage) string {
-	s := cellText(v)
-	switch {
-	case string(v) == "null":
-		return "∅"
-	case s == "":
-		return "''"
-	}
-	s = strings.NewReplacer("\n", "⏎", "\t", "⇥").Replace(clean(s))
-	if n := utf8.RuneCountInString(s); n > cellWidth {
-		r := []rune(s)
-		s = string(r[:cellWidth/2]) + "…" + string(r[n-cellWidth/2+1:])
-	}
-	return s
 }
 
 // cellText is a cell as plain text, with every digit that the job wrote.

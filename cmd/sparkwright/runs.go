@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sparkwright/sparkwright"
-	"github.com/sparkwright/sparkwright/internal/store"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
 
 func newRunsCommand(app *app) *cobra.Command {
@@ -27,10 +27,11 @@ func newRunsList(app *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			runs, err := st.Runs(cmd.Context(), store.ListFilter{Limit: limit})
+			page, err := st.List(cmd.Context(), sparkwright.RunFilter{Limit: limit})
 			if err != nil {
 				return err
 			}
+			runs := page.Runs
 			if app.json {
 				return json.NewEncoder(app.stdout).Encode(runs)
 			}
@@ -109,6 +110,13 @@ func (a *app) showRun(run *sparkwright.Run) {
 		line("failed", fmt.Sprintf("%s [%s]", f.Message, f.Class))
 		line("because", f.Because)
 		line("do", f.Remedy)
+		if d := f.Diagnosis; d != nil {
+			line("known as", d.Class+", see docs/troubleshooting.md")
+			line("seen in", strings.Join(d.Evidence, "\n"))
+			if d.Check != "" {
+				line("check", "sparkwright doctor --only "+d.Check)
+			}
+		}
 	}
 	var times []string
 	for _, t := range run.Timings {
@@ -117,7 +125,7 @@ func (a *app) showRun(run *sparkwright.Run) {
 	line("took", strings.Join(times, " · "))
 	if run.Result != nil {
 		line("result", fmt.Sprintf("%s rows in %s", thousands(run.Result.RowCount), run.Result.Location))
-		a.rows(run.Result)
+		a.rows(run.Result, terminalWidth(a.stdout))
 	}
 }
 
@@ -166,7 +174,9 @@ func newRunsCancel(app *app) *cobra.Command {
 			if run.State.Final() {
 				return &sparkwright.Error{Code: sparkwright.CodeConflict, Message: fmt.Sprintf("run %s is %s already", run.ID, run.State)}
 			}
-			if err = st.RequestCancel(ctx, run.ID); err != nil {
+			// Whoever carries it out, or a server that does later, ends it.
+			svc := supervisor.New(supervisor.Config{Store: st, Log: app.log})
+			if _, err = svc.Cancel(ctx, run.ID); err != nil {
 				return err
 			}
 			tick := time.NewTicker(100 * time.Millisecond)

@@ -21,19 +21,48 @@ const shutdownGrace = 20 * time.Second
 func newServeCommand(app *app) *cobra.Command {
 	var port int
 	var withDemo bool
+	var origins []string
+	var level string
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve the HTTP API on 127.0.0.1", Args: cobra.NoArgs,
-		Long: "Serve the HTTP API on 127.0.0.1: GET /health, POST /spark/generate and\nPOST /spark/execute. SIGTERM or Ctrl-C lets running requests end, then stops\nSpark and everything else that was started.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.serve(cmd.Context(), port, withDemo) },
+		Long: "Serve the HTTP API on 127.0.0.1: /api/v1 (see /api/v1/openapi.json), the reference\ncontract (POST /spark/generate …), /metrics, /healthz and /readyz. SIGTERM or Ctrl-C lets running requests end, then stops\nSpark and everything else that was started.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := app.serverLog(level); err != nil {
+				return err
+			}
+			return app.serve(cmd.Context(), port, withDemo, origins)
+		},
 	}
 	cmd.Flags().IntVar(&port, "port", 8000, "port; 0 = chosen by the system")
+	cmd.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error; the log is JSON on stderr")
 	cmd.Flags().BoolVar(&withDemo, "demo", false, "also start the demo data")
+	cmd.Flags().StringSliceVar(&origins, "allow-origin", nil, "page of another origin, as http://localhost:3000, that may call the API from a browser")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, port int, withDemo bool) error {
+func (a *app) serve(ctx context.Context, port int, withDemo bool, origins []string) error {
 	svc, err := a.service(ctx)
 	if err != nil {
+		return err
+	}
+	cfg, err := a.edge(ctx, origins)
+	if err != nil {
+		return err
+	}
+	around, err := a.api(ctx, svc)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = around.traces.Close(context.WithoutCancel(ctx)) }()
+	cfg.Mounts = around.mounts
+	agent, err := a.delegate(ctx)
+	if err != nil {
+		return err
+	}
+	if agent != nil {
+		cfg.Delegate = func(next http.Handler) http.Handler { agent.Next = next; return agent }
+	}
+	if err = svc.Start(ctx); err != nil {
 		return err
 	}
 	var lc net.ListenConfig
@@ -48,10 +77,7 @@ func (a *app) serve(ctx context.Context, port int, withDemo bool) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := &http.Server{
-		Handler: server.New(server.Config{
-			Service: svc, Log: a.log, Hosts: []string{"127.0.0.1", "localhost", "::1"},
-			Healthy: a.store.Ping,
-		}),
+		Handler:           around.http.Wrap(server.New(cfg)),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
@@ -61,6 +87,8 @@ func (a *app) serve(ctx context.Context, port int, withDemo bool) error {
 		}
 	}
 	go func() { _ = a.connect.Warm(requests) }()
+	go a.sweep(requests)
+	go around.watch(requests)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	a.say("serve", "http://"+listener.Addr().String()+" · stop with Ctrl-C")

@@ -51,13 +51,13 @@ func newTablesCommand(app *app) *cobra.Command {
 func (a *app) listTables(cmd *cobra.Command, connection, url, pattern string) ([]sparkwright.Table, error) {
 	ctx := cmd.Context()
 	if url != "" {
-		name, err := a.addURL(url)
+		name, err := a.addURL(ctx, url)
 		if err != nil {
 			return nil, err
 		}
 		connection = name
 	}
-	dbs, err := a.openDatabases()
+	dbs, err := a.openDatabases(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func newDescribeCommand(app *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "describe CONNECTION.SCHEMA.TABLE", Short: "Show a table's columns, keys and statistics", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dbs, err := app.openDatabases()
+			dbs, err := app.openDatabases(cmd.Context())
 			if err != nil {
 				return err
 			}

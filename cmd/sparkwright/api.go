@@ -1,0 +1,383 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/doctor"
+	"github.com/sparkwright/sparkwright/internal/localruntime"
+	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/result"
+	"github.com/sparkwright/sparkwright/internal/server/api"
+	"github.com/sparkwright/sparkwright/internal/settings"
+	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+	"github.com/sparkwright/sparkwright/internal/telemetry"
+)
+
+// serverLog makes the log of a server: JSON lines with the ids of request and
+// run.
+func (a *app) serverLog(level string) error {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return &sparkwright.Error{Code: sparkwright.CodeInvalid, Message: "there is no log level " + level, Remedy: "use debug, info, warn or error"}
+	}
+	a.log = slog.New(telemetry.NewHandler(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: l})))
+	return nil
+}
+
+// observed is what surrounds a server's handlers.
+type observed struct {
+	mounts map[string]http.Handler // beside the reference contract
+	http   telemetry.HTTP
+	watch  func(ctx context.Context) // until ctx ends
+	traces *telemetry.Traces
+}
+
+// api wires /api/v1, /metrics, /healthz and /readyz. service must have been
+// called.
+func (a *app) api(ctx context.Context, svc *supervisor.Service) (*observed, error) {
+	s := a.settings
+	traces, err := telemetry.NewTraces(ctx, version, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	watcher := &telemetry.Watcher{Runs: svc, Log: a.log}
+	metrics := telemetry.NewMetrics(watcher.Active)
+	watcher.Finished = func(run *sparkwright.Run) { metrics.Finished(run); traces.Finished(run) }
+	space := func(context.Context) error {
+		return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20)
+	}
+	desk := &desk{app: a, svc: svc, looking: make(chan struct{}, 1)}
+	v1 := api.New(api.Config{
+		Runs: svc, Connections: desk, Catalog: desk, Settings: desk, Planner: desk, Doctor: desk, Meta: desk.meta, Admit: space, Counter: metrics, Log: a.log,
+		Results: result.New(result.Config{Files: resultFiles{a}, CacheDir: filepath.Join(a.home, "cache", "results"), CacheBytes: int64(s.Limits.ResultCacheMB) << 20}),
+		Limits: api.Limits{
+			QuestionChars: s.Limits.QuestionChars, BodyBytes: int64(s.Limits.BodyKB) << 10, Requests: s.Limits.Requests,
+			Readers: s.Limits.Readers, ReadersPerClient: s.Limits.ClientReaders, PageRows: s.Limits.PageRows,
+		},
+	})
+	return &observed{
+		mounts: map[string]http.Handler{
+			api.Prefix + "/": v1, "GET /metrics": metrics.Handler(), "GET /healthz": telemetry.Healthz(),
+			"GET /readyz": telemetry.Readyz(a.log, a.checks(svc, space)...),
+		},
+		http: telemetry.HTTP{Log: a.log, Metrics: metrics, Tracer: traces.Tracer()}, watch: watcher.Watch, traces: traces,
+	}, nil
+}
+
+// checks are what a server needs to carry out runs.
+func (a *app) checks(svc *supervisor.Service, space func(context.Context) error) []telemetry.Check {
+	return []telemetry.Check{
+		{Name: "store", Do: a.store.Ping},
+		{Name: "disk", Do: space},
+		{Name: "runtime", Do: func(ctx context.Context) error {
+			opt, err := a.runtimeOptions()
+			if err != nil {
+				return err
+			}
+			st, err := localruntime.Inspect(ctx, opt)
+			if err == nil && !st.Complete {
+				err = &sparkwright.Error{Code: sparkwright.CodeMissing, Message: "the local runtime is not whole", Remedy: "sparkwright runtime install"}
+			}
+			return err
+		}},
+		{Name: "queue", Do: func(ctx context.Context) error {
+			_, err := svc.List(ctx, sparkwright.RunFilter{State: sparkwright.RunQueued, Limit: 1})
+			return err
+		}},
+	}
+}
+
+// desk implements the API's resources on the settings and the databases.
+type desk struct {
+	app     *app
+	svc     *supervisor.Service
+	looking chan struct{} // holds one: the doctor looks for one client at a time
+}
+
+// Examine implements api.Doctor.
+func (d *desk) Examine(ctx context.Context, full bool) (*doctor.Report, error) {
+	select {
+	case d.looking <- struct{}{}:
+		defer func() { <-d.looking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	cfg, err := d.app.doctorConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	checks := doctor.Checks(cfg)
+	if !full {
+		checks = doctor.Cheap(checks)
+	}
+	return doctor.Run(ctx, checks), nil
+}
+
+func (d *desk) meta(context.Context) api.Meta {
+	a := d.app
+	generator := "planner"
+	if a.settings.Model.Configured() {
+		generator = "model " + a.settings.Model.Name
+	}
+	away := func(key, value string) api.ExecutorInfo {
+		name := map[string]string{"spark.emr_application_id": "emr", "spark.lambda_function": "lambda"}[key]
+		if value == "" {
+			return api.ExecutorInfo{Name: name, Reason: key + " is not set"}
+		}
+		return api.ExecutorInfo{Name: name, Available: true, Reason: key + " is set"}
+	}
+	sp := a.settings.Spark
+	emr := away("spark.emr_application_id", sp.EMRApplicationID+sp.EMRPostgresApplicationID)
+	return api.Meta{
+		Version: version, Generator: generator,
+		Limits: api.LimitsInfo{SessionRuns: a.settings.Limits.SessionRuns, QueuedRuns: a.settings.Limits.QueueLength},
+		Executors: []api.ExecutorInfo{
+			{Name: "local", Available: true, Reason: placeReason(a.settings)},
+			{Name: "batch", Available: true, Reason: "spark-submit with the local runtime"},
+			emr, away("spark.lambda_function", sp.LambdaFunction),
+		},
+	}
+}
+
+// Plan implements api.Planner.
+func (d *desk) Plan(ctx context.Context, req sparkwright.Request) (*api.Plan, error) {
+	catalog, err := d.svc.Catalog(ctx, req.Connection, req.Tables)
+	if err != nil {
+		return nil, err
+	}
+	out, logins := &api.Plan{Tables: []sparkwright.TableUse{}}, map[string]sparkwright.Connection{}
+	in := placement.Input{
+		Asked: req.Executor, AWS: placementSettings(d.app.settings), Local: placeReason(d.app.settings), OutputPath: req.OutputPath, Session: req.Session,
+	}
+	for i := range catalog.Tables {
+		t := &catalog.Tables[i]
+		out.Tables = append(out.Tables, sparkwright.TableUse{Table: t.QualifiedName(), View: t.View, RowEstimate: t.RowEstimate, Bytes: t.Bytes, Partitions: 1})
+		place := placement.Table{Name: t.QualifiedName(), Source: t.Source, Location: t.Location, Bytes: placement.Estimate(t, nil)}
+		if _, known := logins[t.Connection]; !known {
+			logins[t.Connection] = d.located(ctx, t.Connection)
+		}
+		c := logins[t.Connection]
+		place.Host, place.Remote = c.Host, strings.HasPrefix(c.Secret, "aws-sm:") || c.AuthMethod == sparkwright.AuthIAM
+		in.Tables = append(in.Tables, place)
+		out.Bytes += max(0, t.Bytes)
+		out.Rows += max(0, t.RowEstimate)
+		if t.RowEstimate < 0 {
+			out.Notes = append(out.Notes, t.QualifiedName()+" was never analysed: its rows are not counted")
+		}
+	}
+	out.Placement, err = placement.Decide(in)
+	return out, err
+}
+
+// located is how a connection logs in; the zero value for what needs no login.
+func (d *desk) located(ctx context.Context, connection string) sparkwright.Connection {
+	if db, err := d.app.databases.Open(ctx, connection); err == nil {
+		if at, ok := db.(supervisor.Located); ok {
+			return at.Connection()
+		}
+	}
+	return sparkwright.Connection{}
+}
+
+// Catalog implements api.Catalog.
+func (d *desk) Catalog(ctx context.Context, connection string) (*sparkwright.Catalog, error) {
+	db, err := d.app.databases.Open(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	return db.Catalog(ctx)
+}
+
+// Connections implements api.Connections.
+func (d *desk) Connections(context.Context) ([]api.Connection, error) {
+	s, err := d.app.databases.configuration.Load() //nolint:contextcheck // it has a time limit of its own
+	if err != nil {
+		return nil, err
+	}
+	var out []api.Connection
+	seen := map[string]bool{}
+	for i := range s.Postgres.Connections {
+		c := &s.Postgres.Connections[i]
+		if !seen[c.Name] {
+			seen[c.Name] = true
+			out = append(out, wireConnection(c))
+		}
+	}
+	if !seen[demoName] && demoInstalled(d.app.home) {
+		out = append(out, api.Connection{Name: demoName, Description: "the demo data; its PostgreSQL starts when it is asked", Enabled: true, HasSecret: true, Demo: true})
+	}
+	return out, nil
+}
+
+func wireConnection(c *settings.Connection) api.Connection {
+	w := c.Domain()
+	return api.Connection{
+		Name: c.Name, Description: c.Description, Enabled: c.Enabled, Host: w.Host, Port: w.Port, Database: w.Database, User: w.User,
+		AuthMethod: w.AuthMethod, TLS: w.TLS, RootCert: w.RootCert, HasSecret: w.Secret != "",
+	}
+}
+
+// PutConnection implements api.Connections. References to this machine's
+// environment and files are for those who can log in to it: a client of the
+// API could have their content sent to a host of its own.
+func (d *desk) PutConnection(_ context.Context, change api.ConnectionChange, mustBeNew bool) (*api.Connection, error) {
+	c := sparkwright.Connection{
+		Name: change.Name, Host: change.Host, Port: change.Port, Database: change.Database, User: change.User, Secret: change.Secret,
+		AuthMethod: sparkwright.AuthMethod(change.AuthMethod), TLS: sparkwright.TLSMode(change.TLS), RootCert: change.RootCert,
+	}
+	if c.Secret != "" && !strings.HasPrefix(c.Secret, "aws-sm:") {
+		return nil, &sparkwright.Error{
+			Code: sparkwright.CodeUnauthorized, Message: "a secret of this machine cannot be named over HTTP",
+			Remedy: "send the password itself, or aws-sm:ARN, or use sparkwright connections add on the machine",
+		}
+	}
+	if err := postgres.Validate(c); err != nil {
+		return nil, err
+	}
+	a := d.app
+	var out api.Connection
+	err := a.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
+		old, err := s.Connection(c.Name)
+		known := err == nil
+		if known && mustBeNew {
+			return &sparkwright.Error{Code: sparkwright.CodeConflict, Message: "there is a connection named " + c.Name, Remedy: "replace it with PUT"}
+		}
+		switch {
+		case change.Password != "":
+			if c.Secret, err = a.writeSecret(c.Name, change.Password); err != nil {
+				return err
+			}
+		case c.Secret == "" && known && old.Host == c.Host && old.Port == c.Port:
+			c.Secret = old.Secret // the password goes to the same place as before
+		}
+		if err = s.PutConnection(c); err != nil {
+			return err
+		}
+		for i := range s.Postgres.Connections {
+			if s.Postgres.Connections[i].Name == c.Name {
+				out = wireConnection(&s.Postgres.Connections[i])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// writeSecret keeps a secret in a file of its own and returns the reference.
+func (a *app) writeSecret(name, value string) (string, error) {
+	path := filepath.Join(a.home, "secrets", name)
+	if err := artifact.WriteFile(path, []byte(value+"\n")); err != nil {
+		return "", err
+	}
+	return "file:" + path, nil
+}
+
+// forgetSecret removes a file that writeSecret has made; any other reference
+// is left alone.
+func (a *app) forgetSecret(reference string) error {
+	own := filepath.Join(a.home, "secrets") + string(filepath.Separator)
+	path, ok := strings.CutPrefix(reference, "file:")
+	if !ok || !strings.HasPrefix(path, own) {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return sparkwright.Errorf(sparkwright.CodeInternal, "a kept secret could not be removed: %w", err)
+	}
+	return nil
+}
+
+// DeleteConnection implements api.Connections.
+func (d *desk) DeleteConnection(_ context.Context, name string) error {
+	reference := ""
+	err := d.app.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
+		c, err := s.Connection(name)
+		if err != nil {
+			return err
+		}
+		reference = c.Secret
+		return s.RemoveConnection(name)
+	})
+	if err != nil {
+		return err
+	}
+	return d.app.forgetSecret(reference)
+}
+
+// TestConnection implements api.Connections.
+func (d *desk) TestConnection(ctx context.Context, name string) (*api.ConnectionTest, error) {
+	dbs := d.app.databases
+	dbs.mu.Lock()
+	l, err := dbs.login(ctx, name)
+	dbs.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	rep, err := postgres.Test(ctx, l.conn, l.cred)
+	if err != nil {
+		return nil, err
+	}
+	return &api.ConnectionTest{OK: true, Saw: rep.Saw, Warnings: rep.Warnings}, nil
+}
+
+// Settings implements api.Settings.
+func (d *desk) Settings(context.Context) (*api.SettingsBody, error) {
+	s, err := d.app.databases.configuration.Load() //nolint:contextcheck // it has a time limit of its own
+	if err != nil {
+		return nil, err
+	}
+	return &api.SettingsBody{Values: s.Values(), Secrets: s.Secrets(), Warnings: s.Warnings}, nil
+}
+
+// ChangeSettings implements api.Settings. A key of a model's server is
+// forgotten when the server changes: it must not be sent to another one.
+func (d *desk) ChangeSettings(ctx context.Context, change api.SettingsChange) (*api.SettingsBody, error) {
+	const modelKey = "model.api_key"
+	err := d.app.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
+		server := s.Model.BaseURL
+		for key, value := range change.Values {
+			if err := s.SetValue(key, value); err != nil {
+				return err
+			}
+		}
+		if s.Model.BaseURL != server && s.Model.APIKey != "" {
+			if err := s.SetSecret(modelKey, ""); err != nil {
+				return err
+			}
+		}
+		for key, value := range change.Secrets {
+			if err := s.SetSecret(key, ""); err != nil {
+				return err
+			}
+			if value == "" {
+				continue
+			}
+			reference := value
+			if !strings.HasPrefix(value, "aws-sm:") {
+				var err error
+				if reference, err = d.app.writeSecret("setting-"+key, value); err != nil {
+					return err
+				}
+			}
+			if err := s.SetSecret(key, reference); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.Settings(ctx)
+}

@@ -1,0 +1,407 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/awscloud"
+	"github.com/sparkwright/sparkwright/internal/executor/emrserverless"
+	"github.com/sparkwright/sparkwright/internal/executor/lambda"
+	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/result"
+	"github.com/sparkwright/sparkwright/internal/secret"
+	"github.com/sparkwright/sparkwright/internal/server"
+	"github.com/sparkwright/sparkwright/internal/settings"
+	"github.com/sparkwright/sparkwright/internal/source/glue"
+	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// cloud is what a process uses of AWS. Its clients are made without a call.
+type cloud struct {
+	cfg     aws.Config
+	s3      *s3.Client
+	results *artifact.S3
+	glue    *glue.Source
+}
+
+func newCloud(ctx context.Context, s *settings.Settings) (*cloud, error) {
+	cfg, err := awscloud.Load(ctx, awscloud.Options{Region: s.Spark.Region})
+	if err != nil {
+		return nil, err
+	}
+	client := awscloud.NewS3(cfg)
+	return &cloud{cfg: cfg, s3: client, results: artifact.NewS3(client), glue: glue.New(cfg)}, nil
+}
+
+// placementSettings are the settings that decide where a run goes.
+func placementSettings(s *settings.Settings) placement.AWS {
+	return placement.AWS{
+		Application: s.Spark.EMRApplicationID, PostgresApplication: s.Spark.EMRPostgresApplicationID, Bucket: s.Spark.S3Bucket,
+		Function: s.Spark.LambdaFunction, ThresholdMB: s.Spark.FileSizeThresholdMB, Driver: s.Postgres.JDBCDriverPath,
+	}
+}
+
+// awsExecutors adds the executors of AWS, when anything of it is configured. An
+// AWS that cannot be used keeps nobody from asking on this machine: it is told
+// when a run is to go there.
+func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, cfg *supervisor.Config) error {
+	cfg.AWS = placementSettings(s)
+	if !cfg.AWS.Configured() {
+		return nil
+	}
+	c, unusable := newCloud(ctx, s)
+	if unusable != nil {
+		cfg.Place = func(in placement.Input) (sparkwright.Placement, error) {
+			p, err := placement.Decide(in)
+			if err == nil && (p.Executor == placement.EMR || p.Executor == placement.Lambda) {
+				err = unusable
+			}
+			return p, err
+		}
+		return nil //nolint:nilerr // told when a run is to go there
+	}
+	instance, err := s.InstanceName()
+	if err != nil {
+		return err
+	}
+	a.emr = emrserverless.New(emrserverless.Config{
+		AWS: c.cfg, Instance: instance, Bucket: s.Spark.S3Bucket, RoleARN: s.Spark.ExecutionRoleARN,
+		ExecutorMemory: s.Spark.ExecutorMemory, ExecutorCores: s.Spark.ExecutorCores,
+		DriverMemory: s.Spark.EMRDriverMemory, DriverCores: s.Spark.EMRDriverCores,
+		TimeoutMinutes: s.Spark.EMRTimeoutMinutes, LogGroup: s.Spark.LogGroup, Log: a.log,
+	})
+	a.lambda = lambda.New(lambda.Config{
+		AWS: c.cfg, Timeout: time.Duration(s.Spark.LambdaTimeoutSeconds) * time.Second, Log: a.log,
+	})
+	cfg.Executors[emrserverless.Name], cfg.Executors[lambda.Name] = a.emr, a.lambda
+	cfg.Place = a.preflight(placement.Decide) //nolint:contextcheck // has a time limit of its own
+	local := cfg.LoadResult
+	cfg.LoadResult = func(location, runID, attemptID string) (*sparkwright.Manifest, error) { //nolint:contextcheck // has a time limit of its own
+		if !artifact.IsS3(location) {
+			return local(location, runID, attemptID)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), loadTime)
+		defer cancel()
+		return c.results.Load(ctx, location, runID, attemptID)
+	}
+	return nil
+}
+
+// openPart opens a part of a result, wherever it is.
+func (a *app) openPart(ctx context.Context, m *sparkwright.Manifest, part sparkwright.Part) (*os.File, error) {
+	if !artifact.IsS3(m.Location) {
+		return artifact.OpenLocal(ctx, m, part)
+	}
+	s, err := a.loadSettings()
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCloud(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return c.results.Open(ctx, m, part)
+}
+
+// resultFiles opens the files of results, wherever they are.
+type resultFiles struct{ app *app }
+
+var _ result.Files = resultFiles{}
+
+// Open implements result.Files.
+func (r resultFiles) Open(ctx context.Context, m *sparkwright.Manifest, part sparkwright.Part) (result.File, error) {
+	if !artifact.IsS3(m.Location) {
+		return result.Dir{}.Open(ctx, m, part)
+	}
+	return r.app.openPart(ctx, m, part)
+}
+
+// maxLinked is how large a result may be, in bytes of its files, for its
+// download to be made with the reply.
+const maxLinked = 256 << 20
+
+// link implements server.Config.Link. A link that cannot be made never spoils
+// an answer.
+func (a *app) link(ctx context.Context, m *sparkwright.Manifest) string {
+	var size int64
+	for i := range m.Parts {
+		size += m.Parts[i].Bytes
+	}
+	if !artifact.IsS3(m.Location) || size > maxLinked {
+		return ""
+	}
+	c, err := newCloud(ctx, a.settings)
+	if err == nil {
+		var link artifact.Link
+		good := time.Duration(a.settings.Spark.PresignedURLExpiryHours) * time.Hour
+		link, err = c.results.Export(ctx, m, m.RunID+".csv", good, func(w io.Writer) error { return a.writeCSV(ctx, w, m) })
+		if err == nil {
+			return link.URL
+		}
+	}
+	a.log.WarnContext(ctx, "no download link", "run_id", m.RunID, "error", err)
+	return ""
+}
+
+// loadTime bounds how long a manifest and the list of its parts are read.
+const loadTime = 2 * time.Minute
+
+// platforms tells of the executors in AWS, for GET /spark/status; nil when
+// nothing of AWS is configured.
+func (a *app) platforms() func(context.Context) server.Platforms {
+	if a.emr == nil {
+		return nil
+	}
+	s := a.settings
+	return func(ctx context.Context) server.Platforms {
+		ctx, cancel := context.WithTimeout(ctx, statusTime)
+		defer cancel()
+		var p server.Platforms
+		application := func(id string) string {
+			if id == "" {
+				return "not ready"
+			}
+			state, err := a.emr.State(ctx, id)
+			switch {
+			case err != nil:
+				p.Why = err.Error()
+				return "error"
+			case state.Ready():
+				return "ready"
+			default:
+				p.Why = "the application " + id + " is " + state.State
+				return "not ready"
+			}
+		}
+		p.EMR, p.EMRPostgres = application(s.Spark.EMRApplicationID), application(s.Spark.EMRPostgresApplicationID)
+		p.Lambda = "not_ready"
+		if name := s.Spark.LambdaFunction; name != "" {
+			switch state, err := a.lambda.State(ctx, name); {
+			case err != nil:
+				p.Lambda, p.Why = "error", err.Error()
+			case state == "Active":
+				p.Lambda = "ready"
+			}
+		}
+		return p
+	}
+}
+
+const statusTime = 15 * time.Second
+
+// sweepEvery is how often jobs are looked for that nobody claims.
+const sweepEvery = 5 * time.Minute
+
+// sweep cancels the jobs of this installation on EMR Serverless that no run
+// claims, as long as ctx lasts.
+func (a *app) sweep(ctx context.Context) {
+	if a.emr == nil {
+		return
+	}
+	var applications []string
+	for _, id := range []string{a.settings.Spark.EMRApplicationID, a.settings.Spark.EMRPostgresApplicationID} {
+		if id != "" && !slices.Contains(applications, id) {
+			applications = append(applications, id)
+		}
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		orphans, err := a.emr.Sweep(ctx, applications, a.claimed)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			a.log.WarnContext(ctx, "jobs not swept", "error", err)
+		case len(orphans) > 0:
+			a.log.WarnContext(ctx, "jobs cancelled that no run claims", "jobs", orphans)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// claimed reports whether an attempt belongs to a run that is not over.
+func (a *app) claimed(ctx context.Context, attempt string) (bool, error) {
+	i := strings.LastIndexByte(attempt, '-')
+	if i < 0 {
+		return true, nil // not a name that we give
+	}
+	run, err := a.runs.Run(ctx, attempt[:i])
+	if sparkwright.ErrorCode(err) == sparkwright.CodeNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return !run.State.Final(), nil
+}
+
+// Connection implements supervisor.Located.
+func (d *database) Connection() sparkwright.Connection { return d.conn }
+
+// AWSConnection implements supervisor.Located.
+func (d *database) AWSConnection(runID string) (jobscript.AWSConnection, error) {
+	return awsConnection(d.conn, runID)
+}
+
+// awsConnection is how a job in AWS logs in. Files of this machine are not
+// there; TLS is on unless the connection, or its being on loopback, says no.
+func awsConnection(conn sparkwright.Connection, runID string) (jobscript.AWSConnection, error) {
+	out := jobscript.AWSConnection{Name: conn.Name, Host: conn.Host, Port: conn.Port, User: conn.User}
+	if conn.TLS == "" && !onLoopback(conn.Host) {
+		conn.TLS = sparkwright.TLSRequire
+	}
+	conn.RootCert = ""
+	var err error
+	if out.URL, err = postgres.JDBCURL(conn, "sparkwright/"+runID); err != nil {
+		return out, err
+	}
+	out.SecretARN, _ = strings.CutPrefix(conn.Secret, "aws-sm:")
+	if !strings.HasPrefix(conn.Secret, "aws-sm:") {
+		out.SecretARN = ""
+	}
+	out.IAM = conn.AuthMethod == sparkwright.AuthIAM
+	out.Region = secret.Region(out.SecretARN)
+	if region := secret.RDSRegion(conn.Host); out.IAM && region != "" {
+		out.Region = region
+	}
+	if out.SecretARN == "" && !out.IAM || out.Region == "" {
+		return out, &sparkwright.Error{
+			Code: sparkwright.CodeInvalid, Message: "a job in AWS cannot log in to " + conn.Name,
+			Because: "its login is neither in AWS Secrets Manager nor by RDS IAM", Remedy: "give the connection a secret_arn",
+		}
+	}
+	return out, nil
+}
+
+func onLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// givenDatabase is a database that a request describes. Its login is read at
+// the first look; a job elsewhere needs none from here.
+type givenDatabase struct {
+	conn    sparkwright.Connection
+	secrets *secret.Cache
+
+	mu sync.Mutex
+	db *database
+}
+
+var (
+	_ supervisor.Database       = (*givenDatabase)(nil)
+	_ supervisor.Located        = (*givenDatabase)(nil)
+	_ supervisor.Located        = (*database)(nil)
+	_ supervisor.GivenDatabases = (*databases)(nil)
+	_ supervisor.TableFinder    = (*databases)(nil)
+)
+
+// OpenGiven implements supervisor.GivenDatabases.
+func (d *databases) OpenGiven(_ context.Context, t *sparkwright.GivenTable) (supervisor.Database, error) {
+	conn, err := secret.Given(t, d.settings.Postgres.SecretsManagerPrefix)
+	if err != nil {
+		return nil, err
+	}
+	return &givenDatabase{conn: conn, secrets: d.secrets}, nil
+}
+
+func (g *givenDatabase) open(ctx context.Context) (*database, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.db == nil {
+		conn, cred, err := g.secrets.Complete(ctx, g.conn)
+		if err != nil {
+			return nil, err
+		}
+		g.db = &database{login: login{conn: conn, cred: cred, asked: &g.conn}, secrets: g.secrets}
+	}
+	return g.db, nil
+}
+
+// Catalog implements supervisor.Database.
+func (g *givenDatabase) Catalog(ctx context.Context) (*sparkwright.Catalog, error) {
+	db, err := g.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.Catalog(ctx)
+}
+
+// JDBCURL implements supervisor.Database.
+func (g *givenDatabase) JDBCURL(runID string) (string, error) {
+	return postgres.JDBCURL(g.conn, "sparkwright/"+runID)
+}
+
+// Credentials implements supervisor.Database.
+func (g *givenDatabase) Credentials() sparkwright.Credentials {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.db == nil {
+		return sparkwright.Credentials{}
+	}
+	return g.db.Credentials()
+}
+
+// CancelRun implements supervisor.Database. What was never reached has nothing
+// to cancel from here: the job's end closes its connections.
+func (g *givenDatabase) CancelRun(ctx context.Context, runID string) error {
+	g.mu.Lock()
+	db := g.db
+	g.mu.Unlock()
+	if db == nil || db.unseen() {
+		return nil
+	}
+	return db.CancelRun(ctx, runID)
+}
+
+// Connection implements supervisor.Located.
+func (g *givenDatabase) Connection() sparkwright.Connection { return g.conn }
+
+// AWSConnection implements supervisor.Located.
+func (g *givenDatabase) AWSConnection(runID string) (jobscript.AWSConnection, error) {
+	return awsConnection(g.conn, runID)
+}
+
+// unseen reports whether the database has never shown its catalog.
+func (d *database) unseen() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.catalog == nil
+}
+
+// FindTable implements supervisor.TableFinder: glue.DATABASE.TABLE and s3://
+// URLs.
+func (d *databases) FindTable(ctx context.Context, name string) (*sparkwright.Table, error) {
+	rest, isGlue := strings.CutPrefix(name, glue.Connection+".")
+	if _, err := d.settings.Connection(glue.Connection); err == nil {
+		isGlue = false // a connection of that name comes first
+	}
+	database, table, ok := strings.Cut(rest, ".")
+	if (!isGlue || !ok) && !artifact.IsS3(name) {
+		return nil, nil //nolint:nilnil // a name of another kind
+	}
+	c, err := newCloud(ctx, d.settings)
+	if err != nil {
+		return nil, err
+	}
+	if artifact.IsS3(name) {
+		return s3Table(ctx, c.s3, name)
+	}
+	return c.glue.Table(ctx, database, table)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/executor/connect"
+	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	pgembed.KeeperMain()
+	connect.KeeperMain()
+	testscript.Main(m, map[string]func(){"sparkwright": main})
+}
+
+const scriptData = `
+CREATE TABLE orders (id int PRIMARY KEY, country text NOT NULL, amount numeric(12,2), note text);
+INSERT INTO orders SELECT i, (ARRAY['DE', 'FR', 'IT'])[1 + i % 3], i + 0.25, CASE WHEN i % 2 = 0 THEN '' END FROM generate_series(1, 300) i;
+CREATE TABLE "Odd ""one""" ("a.b" int, esc text);
+INSERT INTO "Odd ""one""" VALUES (1, E'red\x1b[31m\x07 bell');
+CREATE TABLE empty (id int, name text);
+CREATE TABLE secret (id int);
+CREATE VIEW slow AS SELECT i, pg_sleep(0.1)::text AS s FROM generate_series(1, 100000) i;
+CREATE ROLE reader LOGIN PASSWORD 'canary-pw-5d1e';
+GRANT SELECT ON orders, "Odd ""one""", empty, slow TO reader;
+ANALYZE;
+`
+
+// TestScripts specifies the command line by scripts that run the real program
+// against a real PostgreSQL and a real Spark.
+func TestScripts(t *testing.T) {
+	srv, err := pgembed.Start(t.Context(), pgembed.Options{
+		Dir: filepath.Join(t.TempDir(), "pg"), CacheDir: filepath.Join(testkit.Home(t), "runtime", "postgres"),
+		RepositoryURL: testkit.MavenURL(t), Settings: map[string]string{"fsync": "off"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Stop(context.Background()) })
+	conn := srv.Connection()
+	loadScriptData(t, conn)
+	testkit.Runtime(t)
+	spark := filepath.Join(t.TempDir(), "spark") // one warm server for all scripts
+	if err := os.Mkdir(spark, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { connect.StopKept(context.Background(), spark) })
+	shared := testkit.NewDatabase(t, conn, "shared")
+	host := conn.Host + ":" + strconv.Itoa(conn.Port) + "/" + conn.Database
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			env.Setenv("SPARKWRIGHT_HOME", home)
+			env.Setenv("SPARKWRIGHT_MAVEN_URL", testkit.MavenURL(t))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("URL", "postgresql://reader:canary-pw-5d1e@"+host)
+			env.Setenv("SHARED_URL", shared)
+			env.Setenv("WRONG_URL", "postgresql://reader:canary-wrong@"+host)
+			env.Setenv("SPARKWRIGHT_SPARK_DRIVER_MEMORY", "1g")
+			return errors.Join(os.Mkdir(home, 0o700),
+				os.Symlink(filepath.Join(testkit.Home(t), "runtime"), filepath.Join(home, "runtime")),
+				os.Symlink(spark, filepath.Join(home, "spark")))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "terminal": onTerminal},
+	})
+}
+
+func loadScriptData(t *testing.T, conn sparkwright.Connection) {
+	t.Helper()
+	password, err := os.ReadFile(strings.TrimPrefix(conn.Secret, "file:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := postgres.Config(conn, sparkwright.Credentials{User: conn.User, Password: strings.TrimSpace(string(password))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(cfg.RuntimeParams, "default_transaction_read_only")
+	pg, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pg.Close(context.Background()) //nolint:errcheck // nothing is lost
+	if _, err = pg.Exec(t.Context(), scriptData); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exits CODE COMMAND… runs the command and wants that exit code. No run may
+// ever print a password or a stack trace.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARG…]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if e := (*exec.ExitError)(nil); errors.As(err, &e) {
+		code = e.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if want, _ := strconv.Atoi(args[0]); code != want {
+		ts.Fatalf("exit %d, want %d\n%s", code, want, ts.ReadFile("stderr"))
+	}
+	for _, never := range []string{"canary", "goroutine ", "Traceback"} {
+		if out := ts.ReadFile("stdout") + ts.ReadFile("stderr"); strings.Contains(out, never) {
+			ts.Fatalf("the output holds %q:\n%s", never, out)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// trust tells what an answer rests on: the state of the database, the
+// cross-check, and what was read.
+func (a *app) trust(run *sparkwright.Run) {
+	a.say("snapshot", snapshotLine(run.Result))
+	a.say("checked", checkedLine(run.Crosscheck))
+	a.say("read", receiptLine(run.Receipt))
+}
+
+func snapshotLine(m *sparkwright.Manifest) string {
+	list := m.Snapshots
+	if m.Snapshot != nil {
+		list = []sparkwright.Snapshot{*m.Snapshot}
+	}
+	var parts []string
+	for _, s := range list {
+		text := "one state of " + s.Connection + ", " + s.Time.UTC().Format("2006-01-02 15:04:05") + " UTC"
+		if s.LSN != "" {
+			text += " at " + s.LSN
+		}
+		if s.None != "" {
+			text = "not one snapshot of " + s.Connection + ": " + s.None
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) > 1 {
+		return fmt.Sprintf("%d databases, each by itself: ", len(parts)) + strings.Join(parts, "; ")
+	}
+	return strings.Join(parts, "")
+}
+
+func checkedLine(c *sparkwright.Crosscheck) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.State == sparkwright.CrosscheckVerified:
+		return "verified: PostgreSQL itself says " + c.Expected
+	case c.State == sparkwright.CrosscheckMismatch:
+		return "MISMATCH: " + c.Why + ". PostgreSQL says " + c.Expected + ", Spark says " + c.Got
+	default:
+		return "not checked: " + c.Why
+	}
+}
+
+func receiptLine(r *sparkwright.Receipt) string {
+	if r == nil || len(r.Statements) == 0 {
+		return ""
+	}
+	var rows, bytes int64
+	for _, st := range r.Statements {
+		rows += st.Rows
+		bytes += st.Bytes
+	}
+	return fmt.Sprintf("%s rows, %s in %d statements · %.1f s, %.1f s expected", thousands(rows), size(bytes), len(r.Statements), r.Actual.Seconds, r.Expected.Seconds)
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+func TestTrust(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
+	one := sparkwright.Snapshot{Connection: "shop", ID: "1-1", LSN: "0/1A", Time: at}
+	none := sparkwright.Snapshot{Connection: "crm", Time: at, None: "the server is a standby"}
+	for _, tt := range []struct{ got, want string }{
+		{snapshotLine(&sparkwright.Manifest{}), ""},
+		{snapshotLine(&sparkwright.Manifest{Snapshot: &one}), "one state of shop, 2025-01-02 03:04:05 UTC at 0/1A"},
+		{snapshotLine(&sparkwright.Manifest{Snapshot: &none}), "not one snapshot of crm: the server is a standby"},
+		{
+			snapshotLine(&sparkwright.Manifest{Snapshots: []sparkwright.Snapshot{one, none}}),
+			"2 databases, each by itself: one state of shop, 2025-01-02 03:04:05 UTC at 0/1A; not one snapshot of crm: the server is a standby",
+		},
+		{checkedLine(nil), ""},
+		{checkedLine(&sparkwright.Crosscheck{State: sparkwright.CrosscheckVerified, Expected: "3 rows"}), "verified: PostgreSQL itself says 3 rows"},
+		{
+			checkedLine(&sparkwright.Crosscheck{State: sparkwright.CrosscheckMismatch, Why: "the total of n differs", Expected: "3", Got: "4"}),
+			"MISMATCH: the total of n differs. PostgreSQL says 3, Spark says 4",
+		},
+		{checkedLine(&sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: "it has no aggregate"}), "not checked: it has no aggregate"},
+		{receiptLine(&sparkwright.Receipt{}), ""},
+		{
+			receiptLine(&sparkwright.Receipt{
+				Statements: []sparkwright.Statement{{Rows: 1000, Bytes: 2048}, {Rows: 234, Bytes: 1024}},
+				Expected:   sparkwright.Cost{Seconds: 1.24}, Actual: sparkwright.Cost{Seconds: 1.5},
+			}),
+			"1,234 rows, 3 kB in 2 statements · 1.5 s, 1.2 s expected",
+		},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%q, want %q", tt.got, tt.want)
+		}
+	}
+}
