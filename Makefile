@@ -5,12 +5,16 @@ PYTHON  ?= python3
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 BIN     := bin/sparkwright
 # Tests share one runtime, so that pyspark is installed once.
+# One compiled set for every checkout and for build and test alike.
+export GOFLAGS += -trimpath
 export SPARKWRIGHT_TEST_HOME ?= $(HOME)/.cache/sparkwright-test
 TOOLS   := $(CURDIR)/bin/tools
 VENV    := $(CURDIR)/bin/venv
+# Python that is not of the client; ruff.toml has its rules.
+PYTHON_BESIDE := deploy internal scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo serve test check lint test-go test-python bench eval cross fmt clean FORCE
+.PHONY: help build demo demo-aws serve soak test check lint test-go test-python bench eval cross fmt clean FORCE
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,10 +30,14 @@ FORCE:
 demo: build ## answer a few questions about the built-in shop data
 	$(BIN) demo
 
+demo-aws: build ## ask a PostgreSQL question on an emulated EMR Serverless; KEEP=1 keeps it, BREAK=name breaks something
+	$(BIN) emulate emr-serverless $(if $(KEEP),--keep) $(addprefix --break ,$(BREAK)) -- \
+		$(CURDIR)/$(BIN) verify postgres --table sales.orders --question "How many orders are there?"
+
 serve: build ## serve the HTTP API with the demo data on 127.0.0.1:8000
 	$(BIN) serve --demo
 
-test: check test-python test-go ## run every test: lint, Python, Go with the race detector
+test: lint test-python test-go ## run every test: lint, Python, Go with the race detector
 
 check: lint ## lint Go and Python, and prove that other systems build
 	$(MAKE) cross
@@ -39,6 +47,7 @@ lint: $(TOOLS)/golangci-lint $(VENV)/.done
 	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run ./...
 	cd python && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy --strict sparkwright_client
+	$(VENV)/bin/ruff check $(PYTHON_BESIDE) && $(VENV)/bin/ruff format --check $(PYTHON_BESIDE)
 
 test-go: build
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
@@ -47,13 +56,21 @@ test-go: build
 test-python: $(VENV)/.done
 	cd python && $(VENV)/bin/python -m pytest -q
 
+soak: build ## the long tests: hundreds of killed processes, with Spark; 1,000 runs under concurrent writers
+	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
+	$(GO) test -tags soak -timeout 4h -run 'Soak' ./internal/fake/lab
+	SPARKWRIGHT_SOAK_KILLS=200 $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
+
 bench: build ## measure: both arms in one run, median of several
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
+	$(GO) run ./bench/readers
+	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/reads
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/queue
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench
 
-eval: build ## score the generator; SUITE=DIR for another suite than the project's own
+eval: build ## score the generator; SUITE=DIR for another suite, ANSWERS=FILE to go on where it broke off
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./eval $(if $(SUITE),-suite $(SUITE))
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./eval -rules internal/planner -parallel 2 $(if $(SUITE),-suite $(SUITE)) $(if $(ANSWERS),-resume -json $(ANSWERS))
 
 cross: ## build for every supported system
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
@@ -62,6 +79,7 @@ cross: ## build for every supported system
 fmt: $(TOOLS)/golangci-lint $(VENV)/.done ## format Go and Python
 	$(TOOLS)/golangci-lint fmt ./...
 	cd python && $(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff format $(PYTHON_BESIDE)
 
 clean: ## remove what make has built here
 	rm -rf bin

@@ -32,7 +32,7 @@ func main() {
 }
 
 func measure(ctx context.Context, binary string, runs int) error {
-	stop, url, err := serve(ctx, binary)
+	stop, url, pid, err := serve(ctx, binary)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,17 @@ func measure(ctx context.Context, binary string, runs int) error {
 	_, _ = fmt.Fprintf(os.Stdout, "warm question over HTTP, whole     %6.2f s\n", w)
 	_, _ = fmt.Fprintf(os.Stdout, "cold spark-submit, its step alone  %6.2f s\n", c)
 	_, _ = fmt.Fprintf(os.Stdout, "ratio                              %6.1f\n", c/w)
-	return eight(ctx, url)
+	return eight(ctx, url, pid)
 }
 
-// eight asks eight questions at once.
-func eight(ctx context.Context, url string) error {
+// eight asks eight questions at once, and samples the memory of the server's
+// process and all its descendants meanwhile.
+func eight(ctx context.Context, url string, pid int) error {
+	before := treeMemory(pid)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	peak := make(chan int64, 1)
+	go func() { peak <- peakMemory(ctx, pid) }()
 	var wg sync.WaitGroup
 	errs := make([]error, 8)
 	began := time.Now()
@@ -82,20 +88,23 @@ func eight(ctx context.Context, url string) error {
 			return err
 		}
 	}
-	_, _ = fmt.Fprintf(os.Stdout, "eight at once, all answered        %6.2f s\n", time.Since(began).Seconds())
+	took := time.Since(began).Seconds()
+	stop()
+	_, _ = fmt.Fprintf(os.Stdout, "eight at once, all answered        %6.2f s\n", took)
+	_, _ = fmt.Fprintf(os.Stdout, "memory (PSS) at rest and at most   %6d MB %d MB\n", before>>20, (<-peak)>>20)
 	return nil
 }
 
 // serve starts the server with the demo data and returns its URL.
-func serve(ctx context.Context, binary string) (stop func(), url string, err error) {
+func serve(ctx context.Context, binary string) (stop func(), url string, pid int, err error) {
 	cmd := exec.CommandContext(ctx, binary, "serve", "--demo", "--port", "0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
-		return nil, "", fmt.Errorf("serve: %w", err)
+		return nil, "", 0, fmt.Errorf("serve: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, "", fmt.Errorf("serve: %w", err)
+		return nil, "", 0, fmt.Errorf("serve: %w", err)
 	}
 	stop = func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() }
 	var seen bytes.Buffer
@@ -106,11 +115,11 @@ func serve(ctx context.Context, binary string) (stop func(), url string, err err
 		if _, rest, ok := strings.Cut(seen.String(), "http://"); ok && strings.Contains(rest, " ") {
 			address, _, _ := strings.Cut(rest, " ")
 			go func() { _, _ = seen.ReadFrom(pipe) }()
-			return stop, "http://" + address, nil
+			return stop, "http://" + address, cmd.Process.Pid, nil
 		}
 		if err != nil {
 			stop()
-			return nil, "", fmt.Errorf("serve: %s", seen.String())
+			return nil, "", 0, fmt.Errorf("serve: %s", seen.String())
 		}
 	}
 }
