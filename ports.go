@@ -22,6 +22,9 @@ type GenerateRequest struct {
 	Catalog      *Catalog
 	Repair       *Repair   // set when an earlier analysis failed
 	Previous     *Previous // set when the question may follow up earlier ones
+	// OnText gets what a model writes, piece by piece, from the goroutine that
+	// called Generate; may be nil.
+	OnText func(text string) `json:"-"`
 }
 
 // Previous is what a follow-up refers to: "per month instead", "only the ones

@@ -272,6 +272,7 @@ const (
 	EventStep     EventType = "step"     // a step began or ended, with a text for people
 	EventProgress EventType = "progress" // Spark's own progress
 	EventLog      EventType = "log"      // output of the job
+	EventModel    EventType = "model"    // a piece of what the model writes, as it arrives
 )
 
 // Event is one numbered line of a Run's history.

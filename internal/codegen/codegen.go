@@ -85,7 +85,7 @@ func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateReques
 	if err != nil {
 		return nil, err
 	}
-	answer, err := g.model.Complete(ctx, request, nil)
+	answer, err := g.model.Complete(ctx, request, req.OnText)
 	if err != nil {
 		return nil, err
 	}

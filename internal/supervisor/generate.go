@@ -72,7 +72,10 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 		}
 	}
 	j.s.failpoint("generate:before")
+	pen := &pen{job: j}
+	req.OnText = func(text string) { pen.write(ctx, text) }
 	reply, err := j.s.cfg.Generator.Generate(ctx, req)
+	pen.rest()
 	j.s.failpoint("generate:after")
 	if err != nil {
 		return nil, nil, err

@@ -1,0 +1,79 @@
+package supervisor_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// writer writes a piece, waits, and writes the rest.
+type writer struct{ wait chan struct{} }
+
+func (w *writer) Generate(ctx context.Context, req sparkwright.GenerateRequest) (*sparkwright.GenerateReply, error) {
+	req.OnText("result = ")
+	select {
+	case <-w.wait:
+	case <-ctx.Done():
+		return nil, &sparkwright.Error{Code: sparkwright.CodeCancelled, Message: "the model's reply was cancelled", Err: ctx.Err()}
+	}
+	for range 100 {
+		req.OnText(strings.Repeat("x", 100))
+	}
+	return &sparkwright.GenerateReply{Analysis: &sparkwright.Analysis{Code: "a", Understood: "u", Views: []string{"t"}}}, nil
+}
+
+// written is the text of a run's model events, and how many there are.
+func written(t *testing.T, p *played, id string) (text string, pieces int) {
+	t.Helper()
+	events, err := p.Events(t.Context(), id, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Type == sparkwright.EventModel {
+			text += e.Text
+			pieces++
+		}
+	}
+	return text, pieces
+}
+
+// What the model writes is there for readers while it still writes, whole in
+// the end, and in few pieces.
+func TestModelTextIsTold(t *testing.T) {
+	t.Parallel()
+	w := &writer{wait: make(chan struct{})}
+	p := play(t, nil, func(c *supervisor.Config) { c.Generator = w })
+	id := p.submit(t, sparkwright.Request{Question: "q"})
+	eventually(t, "the first piece is told", func() bool {
+		text, _ := written(t, p, id)
+		return text == "result = "
+	})
+	close(w.wait)
+	if run := p.end(t, id); run.State != sparkwright.RunSucceeded {
+		t.Fatalf("%s, %+v", run.State, run.Fault)
+	}
+	text, pieces := written(t, p, id)
+	if want := "result = " + strings.Repeat("x", 10_000); text != want || pieces < 3 || pieces > 20 {
+		t.Errorf("%d bytes in %d pieces", len(text), pieces)
+	}
+}
+
+func TestCancelWhileTheModelWrites(t *testing.T) {
+	t.Parallel()
+	p := play(t, nil, func(c *supervisor.Config) { c.Generator = &writer{wait: make(chan struct{})} })
+	id := p.submit(t, sparkwright.Request{Question: "q"})
+	eventually(t, "the first piece is told", func() bool {
+		_, pieces := written(t, p, id)
+		return pieces > 0
+	})
+	if _, err := p.Cancel(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if run := p.end(t, id); run.State != sparkwright.RunCancelled || len(run.Attempts) != 0 {
+		t.Errorf("%s with %d attempts, %+v", run.State, len(run.Attempts), run.Fault)
+	}
+}
