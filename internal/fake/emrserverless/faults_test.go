@@ -1,6 +1,8 @@
 package emrserverless_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -77,5 +79,40 @@ func TestFaultsSkipAndEnd(t *testing.T) {
 	b.server.SetFaults()
 	if _, err := b.client.GetApplication(t.Context(), &emrserverless.GetApplicationInput{ApplicationId: aws.String(app)}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSettle: what a client has sent before it went away is carried out, and
+// one that is still there is waited for.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.server.SetFaults(emr.Fault{Operation: "StartJobRun", Kind: emr.Stall, Times: 1, Delay: time.Hour})
+	dead, kill := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_, _ = b.client.StartJobRun(dead, job("of-the-dead"))
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for b.server.Calls("StartJobRun") == 0 {
+		<-tick.C
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := b.server.Settle(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a client is there: %v", err)
+	}
+	kill()
+	<-gone
+	long, cancel := context.WithTimeout(t.Context(), patient)
+	defer cancel()
+	if err := b.server.Settle(long); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := emr.ReadLedger(b.ledger)
+	if err != nil || len(entries) != 1 || entries[0].Outcome != emr.OutcomeAccepted {
+		t.Errorf("%+v, %v", entries, err)
 	}
 }

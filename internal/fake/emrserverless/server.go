@@ -69,6 +69,8 @@ type Server struct {
 	nextID int64
 	hole   *hole // dug at first use
 	onCall func(action string)
+
+	clients clients
 }
 
 type token struct {
@@ -97,7 +99,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		apps: map[string]*application{}, jobs: map[string]*job{}, tokens: map[string]token{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.http = &http.Server{Handler: s.faults.wrap(s.routes(), s), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{
+		Handler: s.faults.wrap(s.routes(), s), ReadHeaderTimeout: 10 * time.Second, ConnState: s.clients.note,
+	}
 	go func() { _ = s.http.Serve(listener) }()
 	return s, nil
 }
