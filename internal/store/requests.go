@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -29,16 +30,38 @@ func (s *Store) Request(ctx context.Context, runID string) (sparkwright.Request,
 	return req, nil
 }
 
-// RunByKey returns the run that a user has made under an idempotency key.
-// CodeNotFound.
-func (s *Store) RunByKey(ctx context.Context, user, key string) (*sparkwright.Run, error) {
-	var id string
-	err := s.read.QueryRowContext(ctx, `SELECT id FROM runs WHERE user_name = ? AND idempotency_key = ?`, clean(user), clean(key)).Scan(&id)
+// Repeated returns the run that the user of a request has made under its
+// idempotency key. CodeNotFound; CodeConflict when that run was asked for by a
+// request that differs.
+func (s *Store) Repeated(ctx context.Context, req sparkwright.Request) (*sparkwright.Run, error) {
+	const operation = "look for an idempotency key"
+	var (
+		id     string
+		stored document
+	)
+	err := s.read.QueryRowContext(ctx, `SELECT id, request_json FROM runs WHERE user_name = ? AND idempotency_key = ?`,
+		clean(req.User), clean(req.IdempotencyKey)).Scan(&id, &stored)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "there is no run of that idempotency key")
 	}
+	var first, again sparkwright.Request
+	if err == nil {
+		err = decode(stored, &first)
+	}
+	if err == nil { // what storing does to a request is no difference
+		var text document
+		if text, err = encode(req, true); err == nil {
+			err = decode(text, &again)
+		}
+	}
 	if err != nil {
-		return nil, interpretError("look for an idempotency key", err)
+		return nil, interpretError(operation, err)
+	}
+	if !reflect.DeepEqual(first, again) {
+		return nil, &sparkwright.Error{
+			Code: sparkwright.CodeConflict, Message: "the idempotency key belongs to another question", Because: "it has made run " + id,
+			Remedy: "send a new key for a new question",
+		}
 	}
 	return s.Run(ctx, id)
 }

@@ -143,7 +143,7 @@ func (s *Service) Submit(ctx context.Context, req sparkwright.Request) (*sparkwr
 		return nil, err
 	}
 	if req.IdempotencyKey != "" {
-		run, err := s.cfg.Store.RunByKey(ctx, req.User, req.IdempotencyKey)
+		run, err := s.cfg.Store.Repeated(ctx, req)
 		if sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
 			return run, err
 		}
@@ -161,7 +161,7 @@ func (s *Service) Submit(ctx context.Context, req sparkwright.Request) (*sparkwr
 		},
 	})
 	if req.IdempotencyKey != "" && sparkwright.ErrorCode(err) == sparkwright.CodeConflict {
-		return s.cfg.Store.RunByKey(ctx, req.User, req.IdempotencyKey) // another one was faster
+		return s.cfg.Store.Repeated(ctx, req) // another one was faster
 	}
 	s.failpoint("submit:accepted")
 	if err != nil {

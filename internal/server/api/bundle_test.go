@@ -48,8 +48,8 @@ func newEngine(t *testing.T) *engine {
 
 func (e *engine) Submit(ctx context.Context, req sparkwright.Request) (*sparkwright.Run, error) {
 	if req.IdempotencyKey != "" {
-		if run, err := e.RunByKey(ctx, req.User, req.IdempotencyKey); err == nil {
-			return run, nil
+		if run, err := e.Repeated(ctx, req); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
+			return run, err
 		}
 	}
 	run := &sparkwright.Run{

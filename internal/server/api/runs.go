@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +138,7 @@ func (a *API) create(ctx context.Context, req sparkwright.Request, w WaitHeaders
 	return out, nil
 }
 
-// place submits a run. A key that comes back must be of the same question.
+// place submits a run.
 func (a *API) place(ctx context.Context, req sparkwright.Request) (*sparkwright.Run, error) {
 	run, err := a.cfg.Runs.Submit(ctx, req)
 	if sparkwright.ErrorCode(err) == sparkwright.CodeBusy {
@@ -148,21 +147,7 @@ func (a *API) place(ctx context.Context, req sparkwright.Request) (*sparkwright.
 	if err != nil {
 		return nil, err
 	}
-	if req.IdempotencyKey != "" && !answers(run, &req) {
-		return nil, &sparkwright.Error{
-			Code: sparkwright.CodeConflict, Message: "the idempotency key belongs to another question", Because: "it has made run " + run.ID,
-			Remedy: "send a new key for a new question",
-		}
-	}
 	return run, nil
-}
-
-// answers reports whether the run was made from the same request. Own code is
-// compared once the run has taken it up.
-func answers(run *sparkwright.Run, req *sparkwright.Request) bool {
-	q := run.Question
-	return q.Text == strings.TrimSpace(req.Question) && q.Connection == req.Connection && slices.Equal(q.Tables, req.Tables) &&
-		(req.Code != "") == (run.Generator == "user") && (req.Code == "" || run.Analysis == "" || run.Analysis == req.Code)
 }
 
 // preferred reads Prefer (RFC 7240); preferences that are not known are
