@@ -30,10 +30,13 @@ type Setup struct {
 
 // Ask is one request to a server process, and Reply its answer.
 type (
-	// Ask submits a request under its idempotency key, or cancels a run.
+	// Ask submits a request under its idempotency key, cancels a run, or
+	// approves the code of one.
 	Ask struct {
-		Request sparkwright.Request `json:"request"`
-		Cancel  string              `json:"cancel,omitempty"`
+		Request  sparkwright.Request `json:"request"`
+		Cancel   string              `json:"cancel,omitempty"`
+		Approve  string              `json:"approve,omitempty"`
+		CodeHash string              `json:"code_hash,omitempty"`
 	}
 	// Reply acknowledges an Ask.
 	Reply struct {
@@ -94,10 +97,14 @@ func Serve(ctx context.Context, setup Setup, in io.Reader, out io.Writer) error 
 		}
 		reply := Reply{Key: ask.Request.IdempotencyKey}
 		var run *sparkwright.Run
-		if ask.Cancel != "" {
+		switch {
+		case ask.Cancel != "":
 			reply.Key = "cancel " + ask.Cancel
 			run, err = svc.Cancel(ctx, ask.Cancel)
-		} else {
+		case ask.Approve != "":
+			reply.Key = "approve " + ask.Approve
+			run, err = svc.Decide(ctx, ask.Approve, sparkwright.Decision{Approve: true, CodeHash: ask.CodeHash})
+		default:
 			run, err = svc.Submit(ctx, ask.Request)
 		}
 		if err != nil {

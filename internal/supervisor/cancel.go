@@ -38,11 +38,13 @@ func (j *job) cancelStep(ctx context.Context) (next, error) {
 	}
 	state := sparkwright.AttemptCancelled
 	if a.Handle != nil {
+		j.s.failpoint("cancel:before")
 		// Both at once: a job whose reads end first would fail instead.
 		var backends sync.WaitGroup
 		backends.Go(func() { j.cancelBackends(ctx) })
 		err = executor.Cancel(ctx, *a.Handle)
 		backends.Wait()
+		j.s.failpoint("cancel:after")
 		if err != nil {
 			if wait, ok := j.later(stepCancel, err); ok {
 				a.State, j.put = sparkwright.AttemptCancelling, a

@@ -25,3 +25,20 @@ var Failpoints = []string{
 	"commit:final:before",
 	"commit:final:after",
 }
+
+// Points that a run passes only when somebody cancels it, or decides about its
+// code.
+var (
+	CancelFailpoints = []string{
+		"cancel:before", // the cancel is stored, the attempt not told
+		"cancel:after",  // the attempt is told, which nobody knows yet
+	}
+	DecisionFailpoints = []string{
+		"decide:taken",  // somebody has approved, which is not stored
+		"decide:stored", // it is stored, its client not yet told
+	}
+)
+
+// TakeOverFailpoint is passed by a server that goes on with the runs of one
+// that has died.
+const TakeOverFailpoint = "reconcile:takeover"

@@ -61,7 +61,7 @@ func (s *Service) takeOver(ctx context.Context, o store.OpenRun) {
 		s.closeForeground(ctx, o)
 		return
 	}
-	s.failpoint("reconcile:takeover")
+	s.failpoint(TakeOverFailpoint)
 	if _, err := s.cfg.Store.Retake(ctx, o.Lease, s.into(o.RunID)); err != nil {
 		s.cfg.Log.ErrorContext(ctx, "run not taken over", "run_id", o.RunID, "error", err)
 	}
