@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
+	"github.com/sparkwright/sparkwright/internal/upload"
 )
 
 // app holds what the commands share. Everything in it is made at first use
@@ -58,6 +60,7 @@ type app struct {
 	broker    *broker.Broker
 	reads     *reader.Reader
 	runs      *supervisor.Service
+	uploads   *upload.Store
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
@@ -231,6 +234,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.uploads = newUploads(a.home, s, dbs)
 	timeout := time.Duration(s.Spark.AttemptTimeoutSeconds) * time.Second
 	cfg := connect.Config{
 		Runtime: rt, Master: s.Spark.Master, Remote: s.Spark.Remote, DriverMemory: s.Spark.DriverMemory,
@@ -253,7 +257,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
 		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest,
 		ResultsDir: s.ResultsDir(), PreviewRows: s.Spark.ResultPreviewRows, Limits: limits(s),
-		House:     supervisor.House{Age: time.Duration(s.Results.KeepDays) * 24 * time.Hour, Bytes: int64(s.Results.KeepMB) << 20},
+		House:     house(s, st, a.uploads),
 		Failpoint: failpoint.FromEnv(),
 
 		Cores: runtime.NumCPU(), PlaceReason: placeReason(s), Log: a.log,
@@ -264,6 +268,20 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	svc := supervisor.New(config)
 	a.runs = svc
 	return svc, svc.Reconcile(ctx)
+}
+
+// house is what is kept, and for how long. Sessions and uploads of which no
+// run is left go with the runs.
+func house(s *settings.Settings, st *store.Store, uploads *upload.Store) supervisor.House {
+	age := time.Duration(s.Results.KeepDays) * 24 * time.Hour
+	h := supervisor.House{Age: age, Bytes: int64(s.Results.KeepMB) << 20}
+	if age > 0 {
+		h.Also = func(ctx context.Context) error {
+			_, err := st.ForgetSessions(ctx, time.Now().Add(-age))
+			return errors.Join(err, uploads.Sweep(ctx, 24*time.Hour, st.Handles))
+		}
+	}
+	return h
 }
 
 // limits are those of the settings.

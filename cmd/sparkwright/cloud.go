@@ -97,6 +97,7 @@ func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, cfg *super
 		defer cancel()
 		return c.results.Load(ctx, location, runID, attemptID)
 	}
+	cfg.RemoveResult = c.results.Remove
 	return nil
 }
 

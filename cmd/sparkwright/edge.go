@@ -29,15 +29,9 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 	if err != nil {
 		return server.Config{}, err
 	}
-	uploads := &upload.Store{
-		Dir: uploadsDir(a.home), Max: int64(a.settings.Limits.UploadMB) << 20, Table: dbs.addUpload,
-		CheckSpace: func() error {
-			return artifact.CheckSpace(uploadsDir(a.home), int64(a.settings.Results.MinFreeMB)<<20)
-		},
-	}
 	cfg := server.Config{
 		Runs: a.runs, Sessions: session.New(a.store, a.runs), Settings: dbs.configuration, Postgres: looker{dbs},
-		Secrets: secret.Files{Dir: filepath.Join(a.home, "secrets")}, Uploads: uploads,
+		Secrets: secret.Files{Dir: filepath.Join(a.home, "secrets")}, Uploads: a.uploads,
 		Log: a.log, Hosts: []string{"127.0.0.1", "localhost", "::1"}, Origins: origins, Healthy: a.store.Ping,
 	}
 	cfg.Platforms, cfg.Link = a.platforms(), a.link
@@ -55,17 +49,39 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 	cfg.Glue = glue.New(cloud)
 	cfg.Platforms = platforms(cloud, cfg.Settings.Load)
 	cfg.Secrets = keepers{secret.NewManager(cloud, a.settings.Postgres.SecretsManagerPrefix), cfg.Secrets}
-	if bucket := a.settings.Spark.S3Bucket; bucket != "" {
-		uploads.Put = func(ctx context.Context, key string, content []byte) (string, error) {
-			url := "s3://" + bucket + "/" + key
-			_, err := awscloud.NewS3(cloud).PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)})
-			if err != nil {
-				return "", awscloud.Error("the upload cannot be stored as "+url, err)
-			}
-			return url, nil
-		}
-	}
 	return cfg, nil
+}
+
+// newUploads keeps uploads here, and in the bucket too when there is one.
+func newUploads(home string, s *settings.Settings, dbs *databases) *upload.Store {
+	uploads := &upload.Store{
+		Dir: uploadsDir(home), Max: int64(s.Limits.UploadMB) << 20, Table: dbs.addUpload,
+		CheckSpace: func() error { return artifact.CheckSpace(uploadsDir(home), int64(s.Results.MinFreeMB)<<20) },
+	}
+	bucket := s.Spark.S3Bucket
+	if bucket == "" || !usesAWS(s) {
+		return uploads
+	}
+	uploads.Put = func(ctx context.Context, key string, content []byte) (string, error) {
+		url := "s3://" + bucket + "/" + key
+		c, err := newCloud(ctx, s)
+		if err != nil {
+			return "", err
+		}
+		_, err = c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(content)})
+		if err != nil {
+			return "", awscloud.Error("the upload cannot be stored as "+url, err)
+		}
+		return url, nil
+	}
+	uploads.Drop = func(ctx context.Context, prefix string) error {
+		c, err := newCloud(ctx, s)
+		if err != nil {
+			return err
+		}
+		return c.results.Remove(ctx, "s3://"+bucket+"/"+prefix)
+	}
+	return uploads
 }
 
 // usesAWS reports whether anything of AWS is configured.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/awscloud"
@@ -189,6 +190,44 @@ func (s *S3) Open(ctx context.Context, m *sparkwright.Manifest, part sparkwright
 	}
 	_, err = f.Seek(0, io.SeekStart)
 	return f, err
+}
+
+// Remove deletes every object below a location, a page at a time: what an
+// interrupted call has left is removed by the next. The location must have a
+// prefix of its own.
+func (s *S3) Remove(ctx context.Context, location string) error {
+	bucket, key, ok := awscloud.SplitS3(location)
+	key = strings.Trim(key, "/") + "/"
+	if !ok || key == "/" {
+		return sparkwright.Errorf(sparkwright.CodeInternal, "%q is not below a bucket's root", location)
+	}
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return awscloud.Error("what is below "+location+" cannot be listed", err)
+		}
+		if len(page.Contents) == 0 {
+			continue
+		}
+		objects := make([]types.ObjectIdentifier, 0, len(page.Contents))
+		for i := range page.Contents {
+			objects = append(objects, types.ObjectIdentifier{Key: page.Contents[i].Key})
+		}
+		out, err := s.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &types.Delete{Objects: objects, Quiet: aws.Bool(true)}})
+		if err != nil {
+			return awscloud.Error("what is below "+location+" cannot be removed", err)
+		}
+		for i := range out.Errors {
+			e := &out.Errors[i]
+			return &sparkwright.Error{
+				Code: sparkwright.CodeUnauthorized, Message: fmt.Sprintf("s3://%s/%s cannot be removed", bucket, aws.ToString(e.Key)),
+				Because: strings.TrimSpace(aws.ToString(e.Code) + " " + aws.ToString(e.Message)),
+				Remedy:  "allow s3:DeleteObject there to the server, or let a lifecycle rule of the bucket remove it",
+			}
+		}
+	}
+	return nil
 }
 
 // scratch is a file without a name.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,6 +33,7 @@ type store struct {
 	objects map[string]string
 	status  int // of every answer; 0 = as it should be
 	puts    int
+	denied  string // key that cannot be deleted
 }
 
 func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,6 +47,21 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.objects[key] = string(body)
 		s.puts++
+	case r.Method == http.MethodPost && r.URL.Query().Has("delete"):
+		var in struct {
+			Object []struct{ Key string }
+		}
+		body, _ := io.ReadAll(r.Body)
+		_ = xml.Unmarshal(body, &in)
+		_, _ = io.WriteString(w, "<DeleteResult>")
+		for _, o := range in.Object {
+			if o.Key == s.denied {
+				_, _ = fmt.Fprintf(w, "<Error><Key>%s</Key><Code>AccessDenied</Code><Message>no</Message></Error>", o.Key)
+				continue
+			}
+			delete(s.objects, o.Key)
+		}
+		_, _ = io.WriteString(w, "</DeleteResult>")
 	case r.URL.Query().Get("list-type") == "2":
 		after := r.URL.Query().Get("continuation-token")
 		_, _ = io.WriteString(w, "<ListBucketResult>")
@@ -234,5 +251,32 @@ func TestS3Export(t *testing.T) {
 	}
 	if _, err := results.Export(t.Context(), m, `a"b`, time.Hour, write); sparkwright.ErrorCode(err) != sparkwright.CodeInvalid {
 		t.Errorf("a name with a quote: %v", err)
+	}
+}
+
+// TestRemove: what is below a location goes, what is beside it stays, and an
+// object that cannot be removed is told.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	s, results, _ := setup(t)
+	s.objects["output/s1/r_1x/1/manifest.json"] = "another run's"
+	s.denied = "output/s1/r_1/1/manifest.json"
+	err := results.Remove(t.Context(), "s3://data/output/s1/r_1")
+	if sparkwright.ErrorCode(err) != sparkwright.CodeUnauthorized || !strings.Contains(err.Error(), "manifest.json") {
+		t.Errorf("denied: %v", err)
+	}
+	s.denied = ""
+	for range 2 { // nothing is left to do the second time
+		if err = results.Remove(t.Context(), "s3://data/output/s1/r_1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.objects) != 1 || s.objects["output/s1/r_1x/1/manifest.json"] == "" {
+		t.Errorf("left: %v", s.objects)
+	}
+	for _, whole := range []string{"s3://data", "s3://data/", "s3://data//", "/tmp/x"} {
+		if err = results.Remove(t.Context(), whole); sparkwright.ErrorCode(err) != sparkwright.CodeInternal {
+			t.Errorf("%s: %v", whole, err)
+		}
 	}
 }

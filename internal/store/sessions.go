@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -64,10 +66,12 @@ func (s *Store) UpdateSession(ctx context.Context, user, id, handle string, chan
 	return found, nil
 }
 
-// ForgetSessions removes the sessions that nobody has used since then.
+// ForgetSessions removes the sessions that nobody has used since then and of
+// which no run is kept.
 func (s *Store) ForgetSessions(ctx context.Context, before time.Time) (int64, error) {
 	const operation = "remove old sessions"
-	result, err := s.write.ExecContext(ctx, `DELETE FROM sessions WHERE updated_at < ?`, before.UnixMicro())
+	result, err := s.write.ExecContext(ctx, `DELETE FROM sessions WHERE updated_at < ?
+		AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.id AND runs.user_name = sessions.user_name)`, before.UnixMicro())
 	if err != nil {
 		return 0, interpretError(operation, err)
 	}
@@ -76,6 +80,32 @@ func (s *Store) ForgetSessions(ctx context.Context, before time.Time) (int64, er
 		return 0, interpretError(operation, err)
 	}
 	return n, nil
+}
+
+// Handles returns those of the handles that a session has.
+func (s *Store) Handles(ctx context.Context, handles []string) (map[string]bool, error) {
+	const operation = "look for sessions"
+	out := map[string]bool{}
+	for part := range slices.Chunk(handles, 500) {
+		args := make([]any, len(part))
+		for i, h := range part {
+			args[i] = clean(h)
+		}
+		marks := strings.TrimSuffix(strings.Repeat("?, ", len(part)), ", ")
+		rows, err := s.read.QueryContext(ctx, `SELECT handle FROM sessions WHERE handle IN (`+marks+`)`, args...)
+		if err != nil {
+			return nil, interpretError(operation, err)
+		}
+		_, err = collect(rows, func(row scanner) (handle string, err error) {
+			err = row.Scan(&handle)
+			out[handle] = true
+			return handle, err
+		})
+		if err != nil {
+			return nil, interpretError(operation, err)
+		}
+	}
+	return out, nil
 }
 
 func scanSession(row scanner) (*sparkwright.Session, error) {

@@ -62,6 +62,20 @@ func sessions(t *testing.T, s *store.Store) {
 	if n, err := s.ForgetSessions(ctx, time.Now().Add(-time.Hour)); n != 0 || err != nil {
 		t.Errorf("%d sessions forgotten, %v", n, err)
 	}
+	run := sparkwright.Run{ID: store.NewRunID(), User: "ann", Session: "s", State: sparkwright.RunSucceeded, CreatedAt: time.Now()}
+	if err := s.CreateRun(ctx, &run, sparkwright.Request{}, store.Admission{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.ForgetSessions(ctx, time.Now().Add(time.Hour)); n != 0 || err != nil {
+		t.Errorf("%d sessions forgotten that have a run, %v", n, err)
+	}
+	if err := s.Delete(ctx, run.ID); err != nil {
+		t.Fatal(err)
+	}
+	known, err := s.Handles(ctx, []string{"h1", "h2"})
+	if diff := cmp.Diff(map[string]bool{"h1": true}, known); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
 	if n, err := s.ForgetSessions(ctx, time.Now().Add(time.Hour)); n != 1 || err != nil {
 		t.Errorf("%d sessions forgotten, %v", n, err)
 	}

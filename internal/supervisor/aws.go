@@ -181,9 +181,14 @@ func (j *job) inAWS() bool {
 // location is where an attempt writes.
 func (j *job) location(attempt int) string {
 	if j.inAWS() {
-		return fmt.Sprintf("%s/%s/%d", strings.TrimRight(j.run.Placement.OutputPath, "/"), j.run.ID, attempt)
+		return fmt.Sprintf("%s/%d", resultsInS3(j.run), attempt)
 	}
 	return filepath.Join(j.s.cfg.ResultsDir, j.run.ID, fmt.Sprint(attempt))
+}
+
+// resultsInS3 is below which the attempts of a run write in AWS.
+func resultsInS3(run *sparkwright.Run) string {
+	return strings.TrimRight(run.Placement.OutputPath, "/") + "/" + run.ID
 }
 
 // awsScript renders the file of an attempt in AWS.

@@ -29,7 +29,7 @@ const (
 )
 
 // Sweep removes what need not be kept any more. It is safe to repeat and to
-// interrupt: a run goes before its files, and files without a run go later.
+// interrupt: a run goes before its files here, and files without a run go later.
 func (s *Service) Sweep(ctx context.Context) error {
 	var errs []error
 	h := s.cfg.House
@@ -55,15 +55,35 @@ func (s *Service) Sweep(ctx context.Context) error {
 // remove deletes a run that is over. One that has been pinned or deleted
 // meanwhile is left alone.
 func (s *Service) remove(ctx context.Context, id string) error {
-	err := s.cfg.Store.Delete(ctx, id)
+	run, err := s.cfg.Store.Run(ctx, id)
+	if err == nil {
+		if run.Pinned {
+			return nil
+		}
+		err = s.delete(ctx, run)
+	}
 	switch sparkwright.ErrorCode(err) {
 	case sparkwright.CodeNotFound, sparkwright.CodeConflict:
 		return nil
-	case "":
-		return s.removeFiles(id)
 	default:
 		return err
 	}
+}
+
+// delete removes a run that is over. What it has in the bucket's output/ goes
+// first: nothing but the run tells where that is, so the run stays for another
+// try when it cannot be removed. A location that the request has chosen is the
+// caller's.
+func (s *Service) delete(ctx context.Context, run *sparkwright.Run) error {
+	if s.cfg.RemoveResult != nil && run.State.Final() && strings.HasPrefix(run.Placement.OutputPath, "s3://"+s.cfg.AWS.Bucket+"/output/") {
+		if err := s.cfg.RemoveResult(ctx, resultsInS3(run)); err != nil {
+			return err
+		}
+	}
+	if err := s.cfg.Store.Delete(ctx, run.ID); err != nil {
+		return err
+	}
+	return s.removeFiles(run.ID)
 }
 
 // strays removes the directories of runs that are no more, and returns the

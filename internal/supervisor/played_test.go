@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/crashtest"
+	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
@@ -536,4 +539,47 @@ func TestReadingOfALongAttempt(t *testing.T) {
 		defer r.mu.Unlock()
 		return len(r.begun) > 0 && cmp.Equal(r.begun, r.ended)
 	})
+}
+
+// TestResultInS3GoesWithItsRun: first the objects, then the run; a location
+// that the request has chosen is left alone.
+func TestResultInS3GoesWithItsRun(t *testing.T) {
+	t.Parallel()
+	var removed []string
+	var refuse error
+	output := "s3://bucket/output/session"
+	p := play(t, []string{"a"}, func(c *supervisor.Config) {
+		c.AWS.Bucket = "bucket"
+		c.Place = func(placement.Input) (sparkwright.Placement, error) {
+			return sparkwright.Placement{Executor: "cloud", OutputPath: output}, nil
+		}
+		c.RemoveResult = func(_ context.Context, location string) error {
+			removed = append(removed, location)
+			return refuse
+		}
+	})
+	id := p.end(t, p.submit(t, sparkwright.Request{Question: "q"})).ID
+	refuse = errors.New("S3 says no")
+	if err := p.Delete(t.Context(), id); !errors.Is(err, refuse) {
+		t.Errorf("refused: %v", err)
+	}
+	if _, err := p.Run(t.Context(), id); err != nil {
+		t.Errorf("the run is gone before its objects: %v", err)
+	}
+	refuse = nil
+	if err := p.Delete(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Run(t.Context(), id); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
+		t.Errorf("after the delete: %v", err)
+	}
+	output = "s3://mine/reports"
+	own := p.end(t, p.submit(t, sparkwright.Request{Question: "q"})).ID
+	if err := p.Delete(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	want := "s3://bucket/output/session/" + id
+	if !slices.Equal(removed, []string{want, want}) {
+		t.Errorf("removed %v", removed)
+	}
 }

@@ -244,6 +244,7 @@ func (s *Service) Decide(ctx context.Context, id string, d sparkwright.Decision)
 	if err != nil {
 		return nil, err
 	}
+	s.failpoint("decide:taken")
 	j := s.resume(held)
 	if codeHash(j.run.Analysis) != d.CodeHash || j.run.State != sparkwright.RunAwaitingApproval {
 		return nil, errors.Join(conflict("the run has changed meanwhile", ""), j.commit(ctx, next{step: j.step, until: true}))
@@ -262,6 +263,7 @@ func (s *Service) Decide(ctx context.Context, id string, d sparkwright.Decision)
 	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "approval", Text: strings.TrimSpace("approved" + by + " " + d.Why)})
 	j.work.Approved = d.CodeHash
 	err = j.commit(ctx, next{step: stepApproval, yield: true})
+	s.failpoint("decide:stored")
 	return j.run, err
 }
 
@@ -284,10 +286,7 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err = s.cfg.Store.Delete(ctx, run.ID); err != nil {
-		return err
-	}
-	return s.removeFiles(run.ID)
+	return s.delete(ctx, run)
 }
 
 // removeFiles removes what the attempts of a run have written here.

@@ -15,8 +15,11 @@
 // A server that has been silent for too long, or whose process is gone, loses
 // its leases: the others, or the next one on this machine, take its runs over
 // within seconds (reconcile.go). A paused server that wakes up finds its writes
-// refused and stops; it does not submit. A foreground run (Ask) belongs to the
-// process that asked; when that dies, the run fails with OWNER_LOST.
+// refused and stops. It asks before it submits; what was past that question in
+// the very moment of the pause goes out late, finds the job of its token, or,
+// when it runs on this machine, is cancelled with the commit that is refused.
+// A foreground run (Ask) belongs to the process that asked; when that dies, the
+// run fails with OWNER_LOST.
 //
 // What is outside is done once: an attempt is stored before it is submitted,
 // and its handle at once after it. An executor whose attempts outlive the
@@ -76,19 +79,21 @@ type Config struct {
 	NewID         func() string
 	CheckSpace    func() error
 	LoadResult    func(location, runID, attemptID string) (*sparkwright.Manifest, error)
-	Explain       func(f *sparkwright.Fault)
-	Nearest       func(name string, candidates []string, n int) []string
-	ResultsDir    string
-	PreviewRows   int
-	Cores         int
-	PlaceReason   string // why the local executor is the place
-	AWS           placement.AWS
-	Place         func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
-	Limits        Limits
-	House         House
-	Timing        Timing
-	Failpoint     func(name string) // called at named points, for crash tests; may be nil
-	Log           *slog.Logger
+	// RemoveResult removes what is at an s3:// location; nil = nothing is there.
+	RemoveResult func(ctx context.Context, location string) error
+	Explain      func(f *sparkwright.Fault)
+	Nearest      func(name string, candidates []string, n int) []string
+	ResultsDir   string
+	PreviewRows  int
+	Cores        int
+	PlaceReason  string // why the local executor is the place
+	AWS          placement.AWS
+	Place        func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
+	Limits       Limits
+	House        House
+	Timing       Timing
+	Failpoint    func(name string) // called at named points, for crash tests; may be nil
+	Log          *slog.Logger
 }
 
 // Limits bound what is accepted and what a run may cost. 0 = no limit, but for

@@ -4,11 +4,14 @@ package upload
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/sparkwright/sparkwright"
@@ -24,6 +27,8 @@ type Store struct {
 	// local is the file in Dir. An upload that is no table is an error, and is
 	// not kept.
 	Table func(ctx context.Context, sess *sparkwright.Session, up sparkwright.Upload, local string) (string, error)
+	// Drop removes from S3 what Put has stored below a key; nil = nothing is there.
+	Drop func(ctx context.Context, prefix string) error
 	// CheckSpace refuses when the disk is full; nil = never.
 	CheckSpace func() error
 }
@@ -55,7 +60,7 @@ func (s *Store) Keep(ctx context.Context, sess *sparkwright.Session, name string
 	}
 	up.Path = local
 	if s.Put != nil {
-		up.Path, err = s.Put(ctx, path.Join("sessions", sess.Handle, "csv", safe), content)
+		up.Path, err = s.Put(ctx, prefix(sess.Handle)+safe, content)
 	}
 	if err == nil {
 		up.Table, err = s.Table(ctx, sess, up, local)
@@ -100,6 +105,51 @@ func (s *Store) write(session, name string, content []byte) (where string, err e
 		return "", err
 	}
 	return where, os.Rename(f.Name(), where)
+}
+
+// prefix is the key below which the uploads of a session are in S3.
+func prefix(handle string) string { return path.Join("sessions", handle, "csv") + "/" }
+
+// Sweep removes the uploads of sessions that are no more. The directory of a
+// session is made before the session is stored, so one that has changed within
+// age is left alone. exist returns those of the handles that a session has.
+func (s *Store) Sweep(ctx context.Context, age time.Duration, exist func(ctx context.Context, handles []string) (map[string]bool, error)) error {
+	entries, err := os.ReadDir(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return sparkwright.Errorf(sparkwright.CodeResource, "the uploads cannot be listed: %w", err)
+	}
+	var old []string
+	for _, e := range entries {
+		if info, infoErr := e.Info(); infoErr == nil && e.IsDir() && time.Since(info.ModTime()) > age {
+			old = append(old, e.Name())
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	known, err := exist(ctx, old)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, handle := range old {
+		if known[handle] {
+			continue
+		}
+		if s.Drop != nil { // first: what is here says that something is left there
+			if err = s.Drop(ctx, prefix(handle)); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		if err = os.RemoveAll(filepath.Join(s.Dir, handle)); err != nil {
+			errs = append(errs, sparkwright.Errorf(sparkwright.CodeResource, "uploads cannot be removed: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func failed(err error) error {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/upload"
@@ -126,5 +128,62 @@ func TestKeepInS3(t *testing.T) {
 	}
 	if found, err := filepath.Glob(filepath.Join(s.Dir, "one", "*")); err != nil || len(found) != 1 {
 		t.Errorf("there are %v, %v", found, err)
+	}
+}
+
+// TestSweep: uploads go with their session, from S3 first; what is new stays,
+// and what S3 does not let go of is tried again.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var dropped []string
+	var refuse error
+	s := &upload.Store{Dir: dir, Drop: func(_ context.Context, prefix string) error {
+		if refuse == nil {
+			dropped = append(dropped, prefix)
+		}
+		return refuse
+	}}
+	exist := func(_ context.Context, handles []string) (map[string]bool, error) {
+		if slices.Contains(handles, "new") {
+			t.Error("a new directory is looked at")
+		}
+		return map[string]bool{"used": true}, nil
+	}
+	if err := s.Sweep(t.Context(), time.Hour, exist); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	for _, handle := range []string{"used", "gone", "new"} {
+		if err := os.MkdirAll(filepath.Join(dir, handle, "tables"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if handle == "new" {
+			continue
+		}
+		if err := os.Chtimes(filepath.Join(dir, handle), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (names []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	refuse = errors.New("S3 says no")
+	if err := s.Sweep(t.Context(), time.Hour, exist); !errors.Is(err, refuse) || len(left()) != 3 {
+		t.Errorf("%v, left %v", err, left())
+	}
+	refuse = nil
+	if err := s.Sweep(t.Context(), time.Hour, exist); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(); !slices.Equal(got, []string{"new", "used"}) || !slices.Equal(dropped, []string{"sessions/gone/csv/"}) {
+		t.Errorf("left %v, dropped %v", got, dropped)
 	}
 }
