@@ -1,10 +1,6 @@
 // Package openai talks to a text model over OpenAI-compatible chat
-// completions: OpenAI itself, Ollama, llama.cpp, vLLM and most providers.
-//
-// A call streams. It is bounded in time, in silence between two pieces and in
-// size, and is tried once more when the server answers 429 or 5xx. A reply
-// that was cut off is an error, never a short reply. The key is sent to the
-// configured server only (redirects are refused), and is in no error.
+// completions: OpenAI itself, Ollama, llama.cpp, vLLM and most providers. What
+// holds for every call is told in package call.
 package openai
 
 import (
@@ -17,21 +13,13 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/packages/ssestream"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/model/call"
 )
 
-const (
-	defaultBaseURL = "https://api.openai.com/v1"
-
-	// MaxReply is the size in bytes above which a reply is refused.
-	MaxReply = 1 << 20
-	// maxWire bounds what is read of one answer, framing included.
-	maxWire = 64 << 20
-	// maxRetryAfter bounds how long the server can make us wait.
-	maxRetryAfter = 30 * time.Second
-	firstWait     = time.Second // when the server does not say
-)
+const defaultBaseURL = "https://api.openai.com/v1"
 
 // Config is how to reach a model.
 type Config struct {
@@ -51,8 +39,11 @@ type Config struct {
 // Model implements sparkwright.Model. It is safe for concurrent use.
 type Model struct {
 	config  Config
+	call    *call.Caller
 	service openai.ChatCompletionService
 }
+
+var _ sparkwright.Model = (*Model)(nil)
 
 // New checks the configuration. It does not reach out to the server.
 func New(config Config) (*Model, error) {
@@ -74,55 +65,35 @@ func New(config Config) (*Model, error) {
 	if strings.ContainsAny(config.APIKey, "\r\n\x00") {
 		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "the model's key contains a line break; it is probably a whole file")
 	}
-	if config.Timeout <= 0 {
-		config.Timeout = 2 * time.Minute
+	login := "check the key that model.api_key refers to, or OPENAI_API_KEY"
+	if config.APIKey == "" {
+		login = "set OPENAI_API_KEY, or model.api_key to a reference like env:NAME"
 	}
-	if config.Idle <= 0 {
-		config.Idle = time.Minute
-	}
-	if config.Wait == nil {
-		config.Wait = wait
-	}
-	if config.Transport == nil {
-		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 8, IdleConnTimeout: 90 * time.Second}
-		config.Transport = transport
-	}
+	caller := call.New(call.Config{
+		Limits: call.Limits{Timeout: config.Timeout, Idle: config.Idle}, Model: config.Model, Server: config.BaseURL,
+		Secrets: call.Fixed(config.APIKey), Media: []string{"text/event-stream"},
+		Tell: call.Tell{
+			Credential: "the key", Login: login, Model: "check model.name and model.base_url; the URL usually ends in /v1",
+			Address: "start the server, or correct model.base_url; it usually ends in /v1",
+		},
+		Transport: config.Transport, Wait: config.Wait,
+	})
 	// NewChatCompletionService, unlike NewClient, reads no environment.
 	options := []option.RequestOption{
-		option.WithBaseURL(config.BaseURL),
-		option.WithMaxRetries(0),
-		option.WithHTTPClient(&http.Client{
-			Transport:     config.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
-		}),
+		option.WithBaseURL(config.BaseURL), option.WithMaxRetries(0), option.WithHTTPClient(caller.HTTPClient()),
 	}
 	if config.APIKey != "" {
 		options = append(options, option.WithAPIKey(config.APIKey))
 	}
-	return &Model{config: config, service: openai.NewChatCompletionService(options...)}, nil
+	return &Model{config: config, call: caller, service: openai.NewChatCompletionService(options...)}, nil
 }
 
 // Name is "openai:" and the model's name.
 func (m *Model) Name() string { return "openai:" + m.config.Model }
 
-// Complete implements sparkwright.Model. A reply that the server cut at its
-// own limit is CodeResource; one that the model or its provider refused is
-// CodeInvalid; one that broke off, is empty or makes no sense is
-// CodeUnavailable.
+// Complete implements sparkwright.Model.
 func (m *Model) Complete(ctx context.Context, req sparkwright.ModelRequest, onText func(string)) (*sparkwright.ModelReply, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, m.config.Timeout, errTimeout)
-	defer cancel()
-	reply, err := m.try(ctx, req, onText)
-	if delay, again := retry(err); again {
-		if waitErr := m.config.Wait(ctx, delay); waitErr != nil {
-			return nil, m.interpretError(ctx, waitErr)
-		}
-		reply, err = m.try(ctx, req, onText)
-	}
-	if err != nil {
-		return nil, m.interpretError(ctx, err)
-	}
-	return reply, nil
+	return m.call.Complete(ctx, onText, func(ctx context.Context, reply *call.Reply) error { return m.try(ctx, req, reply) })
 }
 
 func (m *Model) params(req sparkwright.ModelRequest) openai.ChatCompletionNewParams {
@@ -141,97 +112,49 @@ func (m *Model) params(req sparkwright.ModelRequest) openai.ChatCompletionNewPar
 	return p
 }
 
-// try makes one request. Its errors are not interpreted yet, except that the
-// cause of an ended context stands for what the transport made of it.
-func (m *Model) try(ctx context.Context, req sparkwright.ModelRequest, onText func(string)) (*sparkwright.ModelReply, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watch := watcher{idle: m.config.Idle, stalled: func() { cancel(errStalled) }}
-	defer watch.stop()
-
-	stream := m.service.NewStreaming(ctx, m.params(req), option.WithMiddleware(watch.middleware))
+func (m *Model) try(ctx context.Context, req sparkwright.ModelRequest, reply *call.Reply) error {
+	stream := m.service.NewStreaming(ctx, m.params(req))
 	defer func() { _ = stream.Close() }()
-	var (
-		reply   sparkwright.ModelReply
-		text    strings.Builder
-		refusal strings.Builder
-		finish  string
-	)
 	for stream.Next() {
 		chunk := stream.Current()
-		if chunk.Usage.TotalTokens > 0 {
-			reply.InputTokens, reply.OutputTokens = int(chunk.Usage.PromptTokens), int(chunk.Usage.CompletionTokens)
-		}
+		reply.Count(chunk.Usage.PromptTokens, chunk.Usage.CompletionTokens)
 		for _, choice := range chunk.Choices {
 			if choice.Index != 0 {
 				continue
 			}
-			if text.Len()+len(choice.Delta.Content) > MaxReply || refusal.Len()+len(choice.Delta.Refusal) > MaxReply {
-				return nil, errTooLarge
-			}
-			refusal.WriteString(choice.Delta.Refusal)
-			if choice.Delta.Content != "" {
-				text.WriteString(choice.Delta.Content)
-				if onText != nil {
-					onText(choice.Delta.Content)
-				}
+			if err := errors.Join(reply.Refusal(choice.Delta.Refusal), reply.Text(choice.Delta.Content)); err != nil {
+				return err
 			}
 			if choice.FinishReason != "" {
-				finish = choice.FinishReason
+				reply.End(reason(choice.FinishReason))
 			}
 		}
 	}
-	if err := stream.Err(); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, err
-	}
-	switch {
-	case finish == "":
-		// Also when the connection ended in the middle of a piece.
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause
-		}
-		return nil, errCut
-	case finish == "length":
-		return nil, errLength
-	case finish == "content_filter":
-		return nil, errFiltered
-	case refusal.Len() > 0:
-		return nil, &refusedError{text: refusal.String()}
-	case strings.TrimSpace(text.String()) == "":
-		return nil, errEmpty
-	}
-	reply.Text = strings.ToValidUTF8(text.String(), "\uFFFD")
-	return &reply, nil
+	return told(stream.Err())
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+func reason(finish string) call.Reason {
+	switch finish {
+	case "length":
+		return call.Length
+	case "content_filter":
+		return call.Filtered
+	default:
+		return call.Stop
 	}
 }
 
-// retry tells whether, and after how long, the request is made again.
-func retry(err error) (time.Duration, bool) {
-	answer, ok := errors.AsType[*openai.Error](err)
-	if !ok || (answer.StatusCode != http.StatusTooManyRequests && answer.StatusCode < 500) {
-		return 0, false
-	}
-	delay := firstWait
-	if answer.Response != nil {
-		text := answer.Response.Header.Get("Retry-After")
-		if seconds, parseErr := time.ParseDuration(text + "s"); parseErr == nil {
-			delay = seconds
-		} else if at, dateErr := http.ParseTime(text); dateErr == nil {
-			delay = time.Until(at)
+// told takes the library's errors apart: they hold the request with its key.
+func told(err error) error {
+	if answer, ok := errors.AsType[*openai.Error](err); ok {
+		status := &call.StatusError{Status: answer.StatusCode, Message: answer.Message}
+		if answer.Response != nil {
+			status.RetryAfter = answer.Response.Header.Get("Retry-After")
 		}
+		return status
 	}
-	return min(max(delay, 0), maxRetryAfter), true
+	if stream, ok := errors.AsType[*ssestream.StreamError](err); ok {
+		return &call.StreamError{Message: stream.Message}
+	}
+	return err
 }
