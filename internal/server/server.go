@@ -15,12 +15,12 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/session"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
@@ -44,9 +44,16 @@ type Config struct {
 	// Model is the configured model; "" = the built-in planner.
 	Model   string
 	Healthy func(ctx context.Context) error // nil error = healthy
-	// User says who asks; nil = always the local user.
-	User func(r *http.Request) string
-	Log  *slog.Logger
+	// Auth says who asks; nil = everybody who reaches the server is the local
+	// user: it must listen on loopback only.
+	Auth Authenticator
+	// Audit keeps what was done; nil = nothing is kept.
+	Audit Audit
+	// Refused counts what the guard has refused; may be nil.
+	Refused func(limit string)
+	// PerSecond is how many requests of one client are taken in a second; 0 = 100.
+	PerSecond int
+	Log       *slog.Logger
 	// Hosts are the names, without port, by which this server may be called.
 	// Any other Host header is refused: it is how DNS rebinding looks.
 	Hosts []string
@@ -168,10 +175,20 @@ func (s *server) endpoints() []route {
 	}
 }
 
+// Handler is a server's handler; its patterns are those of all routes.
+type Handler struct {
+	http.Handler
+	mux *access.Mux
+}
+
+// Patterns lists every route, mounted ones included.
+func (h *Handler) Patterns() []string { return h.mux.Patterns() }
+
 // New returns the handler of all routes.
-func New(cfg Config) http.Handler {
+func New(cfg Config) *Handler {
 	s := &server{cfg: cfg}
-	mux := http.NewServeMux()
+	s.cfg.Runs = access.NewRuns(cfg.Runs)
+	mux := access.NewMux()
 	allowed := map[string][]string{}
 	for _, r := range s.endpoints() {
 		mux.HandleFunc(r.method+" "+r.path, r.handle)
@@ -187,52 +204,9 @@ func New(cfg Config) http.Handler {
 		mux.Handle(pattern, h)
 	}
 	if s.cfg.Delegate != nil {
-		return s.guard(s.cfg.Delegate(mux))
+		return &Handler{Handler: s.guard(mux, s.cfg.Delegate(mux)), mux: mux}
 	}
-	return s.guard(mux)
-}
-
-// guard refuses foreign hosts and cross-origin writes, and bounds bodies.
-func (s *server) guard(next http.Handler) http.Handler {
-	allowed := map[string]bool{}
-	for _, h := range s.cfg.Hosts {
-		allowed[strings.ToLower(h)] = true
-	}
-	cross := http.NewCrossOriginProtection()
-	for _, origin := range s.cfg.Origins {
-		if err := cross.AddTrustedOrigin(origin); err != nil {
-			s.cfg.Log.Error("origin ignored", "origin", origin, "error", err) //nolint:sloglint // there is no request yet
-		}
-	}
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		s.write(w, http.StatusForbidden, map[string]any{"detail": "requests of other sites are refused"})
-	}))
-	inner := cross.Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(r.Host); err == nil {
-			host = h
-		}
-		host = strings.ToLower(strings.Trim(host, "[]")) // an IPv6 address without a port keeps its brackets
-		if !allowed[host] {
-			s.write(w, http.StatusMisdirectedRequest, map[string]any{"detail": "this server is not called " + host})
-			return
-		}
-		if s.cors(w, r) {
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, s.bodyLimit(r.URL.Path))
-		inner.ServeHTTP(w, r)
-	})
-}
-
-// bodyLimit is the size of the largest body that a path takes, in bytes. JSON
-// makes a file larger: by half is allowed.
-func (s *server) bodyLimit(path string) int64 {
-	if (path == "/upload-csv" || path == "/spark/upload-csv") && s.cfg.Uploads != nil {
-		return max(maxBody, s.cfg.Uploads.MaxBytes()*3/2)
-	}
-	return maxBody
+	return &Handler{Handler: s.guard(mux, mux), mux: mux}
 }
 
 // cors answers the pages of configured origins as the reference does. done is
@@ -277,8 +251,9 @@ func (s *server) write(w http.ResponseWriter, status int, body any) {
 		text.Reset()
 		text.WriteString(`{"detail":"Internal Server Error"}` + "\n")
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
 	w.WriteHeader(status)
 	if _, err := w.Write(text.Bytes()); err != nil {
 		s.cfg.Log.Debug("reply not sent", "error", err) //nolint:sloglint // the request's context may have ended
@@ -324,9 +299,4 @@ func (s *server) explain(err error) string {
 }
 
 // user is who sent the request.
-func (s *server) user(r *http.Request) string {
-	if s.cfg.User == nil {
-		return ""
-	}
-	return s.cfg.User(r)
-}
+func (s *server) user(r *http.Request) string { return access.User(r.Context()) }

@@ -368,7 +368,7 @@ func TestSessionsDoNotMix(t *testing.T) {
 func TestUsersDoNotMix(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *server.Config) {
-		cfg.User = func(r *http.Request) string { return r.Header.Get("X-Test-User") }
+		cfg.Auth = byHeader{}
 	})
 	b.answers(succeeded(), nil)
 	as := func(user, method, path string, body any) map[string]any {

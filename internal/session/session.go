@@ -177,7 +177,7 @@ func (s *Service) Previous(ctx context.Context, sess *sparkwright.Session) (stri
 		return "", err
 	}
 	for i := range page.Runs {
-		if r := &page.Runs[i]; r.Question.Text != "" && r.Analysis != "" {
+		if r := &page.Runs[i]; r.User == sess.User && r.Question.Text != "" && r.Analysis != "" {
 			return r.ID, nil
 		}
 	}
@@ -195,6 +195,9 @@ func (s *Service) History(ctx context.Context, sess *sparkwright.Session) ([]spa
 	}
 	runs := make([]sparkwright.Run, 0, len(page.Runs))
 	for i := range slices.Backward(page.Runs) {
+		if page.Runs[i].User != sess.User { // another user's session of the same name
+			continue
+		}
 		run, err := s.runs.Run(ctx, page.Runs[i].ID)
 		if sparkwright.ErrorCode(err) == sparkwright.CodeNotFound {
 			continue // deleted meanwhile

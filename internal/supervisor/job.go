@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/store"
@@ -109,7 +110,7 @@ func (j *job) carryOut(parent context.Context) error {
 	if !j.alone {
 		parent = context.WithoutCancel(parent) // the queue ends its jobs only when this server stops
 	}
-	ctx, cancel := context.WithCancelCause(parent)
+	ctx, cancel := context.WithCancelCause(access.As(parent, j.run.User))
 	defer cancel(nil)
 	stop := context.AfterFunc(j.s.ctx, func() { cancel(errStopping) }) //nolint:contextcheck // the service's own end
 	defer stop()

@@ -22,6 +22,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 )
 
 // Prefix is where all routes are.
@@ -58,7 +59,7 @@ type Config struct {
 type API struct {
 	cfg     Config
 	huma    huma.API
-	mux     *http.ServeMux
+	mux     *access.Mux
 	handler http.Handler
 	readers *readers
 }
@@ -72,7 +73,7 @@ func New(cfg Config) *API {
 	if cfg.Counter == nil {
 		cfg.Counter = nothing{}
 	}
-	a := &API{cfg: cfg, mux: http.NewServeMux(), readers: newReaders(cfg.Limits.ReadersPerClient, cfg.Limits.Readers)}
+	a := &API{cfg: cfg, mux: access.NewMux(), readers: newReaders(cfg.Limits.ReadersPerClient, cfg.Limits.Readers)}
 	config := huma.DefaultConfig("Sparkwright", "1")
 	config.Info.Description = "Questions in plain English about PostgreSQL and other data, answered by Spark."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // served below; the docs page would load scripts of others
@@ -97,6 +98,20 @@ func New(cfg Config) *API {
 	a.handler = a.limit(a.recover(a.mux))
 	return a
 }
+
+// Patterns implements access.Router.
+func (a *API) Patterns() []string {
+	var all []string
+	for _, p := range a.mux.Patterns() {
+		if p != "/" { // what no route takes
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Pattern implements access.Router.
+func (a *API) Pattern(r *http.Request) string { return a.mux.Pattern(r) }
 
 // ServeHTTP implements http.Handler for every path below Prefix.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
@@ -127,7 +142,7 @@ func (a *API) unmatched(w http.ResponseWriter, r *http.Request) {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
-		if _, pattern := a.mux.Handler(other); pattern != "/" && pattern != "" {
+		if pattern := a.mux.Pattern(other); pattern != "/" && pattern != "" {
 			allowed = append(allowed, method)
 		}
 	}
