@@ -13,6 +13,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/artifact"
 	"github.com/sparkwright/sparkwright/internal/doctor"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
+	"github.com/sparkwright/sparkwright/internal/model/pick"
 	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/result"
 	"github.com/sparkwright/sparkwright/internal/server/api"
@@ -122,11 +123,12 @@ func (d *desk) Examine(ctx context.Context, full bool) (*doctor.Report, error) {
 	return doctor.Run(ctx, checks), nil
 }
 
-func (d *desk) meta(context.Context) api.Meta {
+func (d *desk) meta(ctx context.Context) api.Meta {
 	a := d.app
-	generator := "planner"
-	if a.settings.Model.Configured() {
-		generator = "model " + a.settings.Model.Name
+	c := a.chosen(ctx)
+	generator := c.ID()
+	if c.Provider != pick.Planner {
+		generator = "model " + generator
 	}
 	away := func(key, value string) api.ExecutorInfo {
 		name := map[string]string{"spark.emr_application_id": "emr", "spark.lambda_function": "lambda"}[key]
@@ -138,7 +140,7 @@ func (d *desk) meta(context.Context) api.Meta {
 	sp := a.settings.Spark
 	emr := away("spark.emr_application_id", sp.EMRApplicationID+sp.EMRPostgresApplicationID)
 	return api.Meta{
-		Version: version, Generator: generator,
+		Version: version, Generator: generator, Models: c.infos(),
 		Limits: api.LimitsInfo{SessionRuns: a.settings.Limits.SessionRuns, QueuedRuns: a.settings.Limits.QueueLength},
 		Executors: []api.ExecutorInfo{
 			{Name: "local", Available: true, Reason: placeReason(a.settings)},
@@ -343,16 +345,20 @@ func (d *desk) Settings(context.Context) (*api.SettingsBody, error) {
 // ChangeSettings implements api.Settings. A key of a model's server is
 // forgotten when the server changes: it must not be sent to another one.
 func (d *desk) ChangeSettings(ctx context.Context, change api.SettingsChange) (*api.SettingsBody, error) {
-	const modelKey = "model.api_key"
 	err := d.app.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
-		server := s.Model.BaseURL
+		server, messages := s.Model.BaseURL, s.Anthropic.BaseURL
 		for key, value := range change.Values {
 			if err := s.SetValue(key, value); err != nil {
 				return err
 			}
 		}
 		if s.Model.BaseURL != server && s.Model.APIKey != "" {
-			if err := s.SetSecret(modelKey, ""); err != nil {
+			if err := s.SetSecret("model.api_key", ""); err != nil {
+				return err
+			}
+		}
+		if s.Anthropic.BaseURL != messages && s.Anthropic.APIKey != "" {
+			if err := s.SetSecret("anthropic.api_key", ""); err != nil {
 				return err
 			}
 		}

@@ -25,9 +25,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/executor/lambda"
 	"github.com/sparkwright/sparkwright/internal/failpoint"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
-	"github.com/sparkwright/sparkwright/internal/model/openai"
 	"github.com/sparkwright/sparkwright/internal/placement"
-	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/reader"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
@@ -55,6 +53,7 @@ type app struct {
 	databases *databases
 	connect   *connect.Executor
 	agentOf   *agentcore.Delegate // of spark.supervisor_arn
+	choice    *choice             // what writes analyses
 	emr       *emrserverless.Executor
 	lambda    *lambda.Executor
 	broker    *broker.Broker
@@ -294,6 +293,7 @@ func limits(s *settings.Settings) supervisor.Limits {
 		},
 		ResultBytes: int64(s.Limits.ResultMB) << 20, Repairs: s.Spark.MaxRetries, Retries: 2, Losses: 3,
 		RunTokens: s.Limits.RunTokens, RunTime: time.Duration(s.Limits.RunSeconds) * time.Second,
+		RunCents: s.Limits.RunCents, DayTokens: s.Limits.DayTokens,
 	}
 }
 
@@ -307,32 +307,6 @@ func (a *app) reader(s *settings.Settings, dbs *databases) *reader.Reader {
 		Rows: artifact.Rows, Cores: runtime.NumCPU(), Log: a.log,
 	})
 	return a.reads
-}
-
-// generator is the configured model, else the built-in planner.
-func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, error) {
-	m := a.settings.Model
-	if !m.Configured() && a.settings.Spark.SupervisorARN != "" {
-		return a.prototypeGenerator(ctx)
-	}
-	if !m.Configured() {
-		return planner.New(), "planner", nil
-	}
-	key := ""
-	if m.APIKey != "" {
-		cred, err := secret.Resolve(ctx, sparkwright.Connection{Name: "model", Secret: m.APIKey})
-		if err != nil {
-			return nil, "", err
-		}
-		key = cred.Password
-	}
-	model, err := openai.New(openai.Config{
-		BaseURL: m.BaseURL, Model: m.Name, APIKey: key, Timeout: time.Duration(m.TimeoutSeconds) * time.Second,
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	return codegen.New(model), "model " + model.Name(), nil
 }
 
 // placeReason says why local Spark is the place, before the size is known.

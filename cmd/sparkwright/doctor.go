@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -22,7 +21,6 @@ import (
 	"github.com/sparkwright/sparkwright/internal/awscloud"
 	"github.com/sparkwright/sparkwright/internal/doctor"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
-	"github.com/sparkwright/sparkwright/internal/model/openai"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
@@ -207,7 +205,7 @@ func (a *app) doctorConfig(ctx context.Context) (doctor.Config, error) {
 	if doctorNeedsAWS(s) {
 		cfg.AWS, cfg.Error = doctorAWS(ctx, s, broken)
 	}
-	cfg.Model, cfg.ModelError = modelOf(ctx, s.Model)
+	cfg.Model, cfg.ModelWhy, cfg.ModelError = modelOf(ctx, s)
 	return cfg, nil
 }
 
@@ -234,24 +232,4 @@ func doctorAWS(ctx context.Context, s *settings.Settings, broken error) (*doctor
 		Region: cfg.Region, Identity: sts.NewFromConfig(cfg), Applications: emrserverless.NewFromConfig(cfg), Network: ec2.NewFromConfig(cfg),
 		Roles: iam.NewFromConfig(cfg), Storage: awscloud.NewS3(cfg), Secrets: secretsmanager.NewFromConfig(cfg), Quotas: servicequotas.NewFromConfig(cfg),
 	}, broken
-}
-
-// modelOf makes the configured model; nil when none is.
-func modelOf(ctx context.Context, m settings.Model) (sparkwright.Model, error) {
-	if !m.Configured() {
-		return nil, nil //nolint:nilnil // no model is a valid configuration
-	}
-	key := ""
-	if m.APIKey != "" {
-		cred, err := secret.Resolve(ctx, sparkwright.Connection{Name: "model", Secret: m.APIKey})
-		if err != nil {
-			return nil, fmt.Errorf("the model's key: %w", err)
-		}
-		key = cred.Password
-	}
-	model, err := openai.New(openai.Config{BaseURL: m.BaseURL, Model: m.Name, APIKey: key, Timeout: time.Duration(m.TimeoutSeconds) * time.Second})
-	if err != nil {
-		return nil, err
-	}
-	return model, nil
 }

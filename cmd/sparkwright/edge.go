@@ -35,9 +35,7 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 		Log: a.log, Hosts: []string{"127.0.0.1", "localhost", "::1"}, Origins: origins, Healthy: a.store.Ping,
 	}
 	cfg.Platforms, cfg.Link = a.platforms(), a.link
-	if a.settings.Model.Configured() {
-		cfg.Model = a.settings.Model.Name
-	}
+	cfg.Models = a.chosen(ctx).named()
 	if !usesAWS(a.settings) {
 		return cfg, nil
 	}

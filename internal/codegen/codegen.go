@@ -23,13 +23,19 @@ import (
 //go:embed prompts
 var prompts embed.FS
 
-// maxTokens bounds a reply, with the reasoning that some models count in.
-const maxTokens = 8000
+// Options are how a Generator asks. The zero value is useful.
+type Options struct {
+	MaxTokens int // of a reply, with the reasoning that some models count in; 0 = 8000
+	// Cost is what so many tokens of a model cost, in US dollars; nil or 0 = not
+	// known.
+	Cost func(model string, in, out int) float64
+}
 
 // Generator implements sparkwright.VersionedGenerator with a model. It is safe
 // for concurrent use.
 type Generator struct {
 	model     sparkwright.Model
+	opt       Options
 	system    string
 	templates *template.Template
 	version   string
@@ -38,16 +44,20 @@ type Generator struct {
 var _ sparkwright.VersionedGenerator = (*Generator)(nil)
 
 // New returns a generator that asks the model.
-func New(model sparkwright.Model) *Generator {
+func New(model sparkwright.Model, opt Options) *Generator {
+	if opt.MaxTokens <= 0 {
+		opt.MaxTokens = 8000
+	}
 	system, err := prompts.ReadFile("prompts/system.md")
 	if err != nil {
 		panic(err) // the file is part of the program
 	}
 	return &Generator{
 		model:     model,
+		opt:       opt,
 		system:    string(system),
 		templates: template.Must(template.ParseFS(prompts, "prompts/*.tmpl")),
-		version:   version(prompts, model.Name()),
+		version:   version(prompts, model.Name(), opt.MaxTokens),
 	}
 }
 
@@ -56,7 +66,7 @@ func New(model sparkwright.Model) *Generator {
 const readingVersion = 1
 
 // version is the hash of the prompts, the model and how its replies are read.
-func version(prompts fs.FS, model string) string {
+func version(prompts fs.FS, model string, maxTokens int) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%d %q %d", readingVersion, model, maxTokens)
 	err := fs.WalkDir(prompts, ".", func(path string, d fs.DirEntry, err error) error {
@@ -94,6 +104,9 @@ func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateReques
 		return nil, err
 	}
 	reply.Usage = sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
+	if g.opt.Cost != nil {
+		reply.Usage.USD = g.opt.Cost(g.model.Name(), answer.InputTokens, answer.OutputTokens)
+	}
 	if a := reply.Analysis; a != nil {
 		a.Views = Views(a.Code, req.Catalog)
 		a.Generator = "model " + g.model.Name()
@@ -126,7 +139,7 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 			"Error": faultText(&req.Repair.Fault),
 		})
 	}
-	return sparkwright.ModelRequest{System: g.system, User: text, MaxTokens: maxTokens}, err
+	return sparkwright.ModelRequest{System: g.system, User: text, MaxTokens: g.opt.MaxTokens}, err
 }
 
 // earlier is what the prompt tells of the conversation; nil for none.

@@ -100,7 +100,7 @@ func shop() *sparkwright.Catalog {
 func prompt(t *testing.T, req sparkwright.GenerateRequest) sparkwright.ModelRequest {
 	t.Helper()
 	m := &model{text: goodReply}
-	if _, err := codegen.New(m).Generate(t.Context(), req); err != nil {
+	if _, err := codegen.New(m, codegen.Options{}).Generate(t.Context(), req); err != nil {
 		t.Fatal(err)
 	}
 	return m.request
@@ -229,7 +229,7 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			reply, err := codegen.New(&model{text: tt.text}).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
+			reply, err := codegen.New(&model{text: tt.text}, codegen.Options{}).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
 			if tt.analysis == nil && tt.declined == nil {
 				if sparkwright.ErrorCode(err) != sparkwright.CodeJobFailed || !strings.Contains(err.Error(), "held no code") {
 					t.Errorf("Generate: %+v, %v; want an error", reply, err)
@@ -268,7 +268,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"model fails", boom, sparkwright.GenerateRequest{Question: "q", Catalog: shop()}, sparkwright.CodeUnavailable},
 	}
 	for _, tt := range tests {
-		_, err := codegen.New(&model{err: tt.err}).Generate(t.Context(), tt.req)
+		_, err := codegen.New(&model{err: tt.err}, codegen.Options{}).Generate(t.Context(), tt.req)
 		if got := sparkwright.ErrorCode(err); got != tt.want || (tt.err != nil && !errors.Is(err, tt.err)) {
 			t.Errorf("%s: %v", tt.name, err)
 		}

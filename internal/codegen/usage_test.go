@@ -17,7 +17,7 @@ func overTheWire(t *testing.T, name string, answers ...openaitest.Answer) *codeg
 	if err != nil {
 		t.Fatal(err)
 	}
-	return codegen.New(m)
+	return codegen.New(m, codegen.Options{})
 }
 
 // What the server counts is what limits.run_tokens is compared with; a decline
@@ -42,6 +42,22 @@ func TestUsageIsWhatTheServerCounts(t *testing.T) {
 		if a := reply.Analysis; a != nil && a.Tokens != want.InputTokens+want.OutputTokens {
 			t.Errorf("the analysis has %d tokens, want those of %+v", a.Tokens, want)
 		}
+	}
+}
+
+// What an answer costs is told where a price is known.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	m := &model{text: goodReply}
+	cost := func(name string, in, out int) float64 {
+		if name != "openai:fake" {
+			t.Errorf("the price of %s is asked for", name)
+		}
+		return float64(in) + float64(out)/1000
+	}
+	reply, err := codegen.New(m, codegen.Options{MaxTokens: 77, Cost: cost}).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
+	if err != nil || reply.Usage.USD != 40.002 || m.request.MaxTokens != 77 {
+		t.Errorf("%+v, %v, at most %d tokens", reply, err, m.request.MaxTokens)
 	}
 }
 

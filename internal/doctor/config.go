@@ -32,6 +32,7 @@ type Config struct {
 	Install    func(ctx context.Context) error // installs the local runtime
 	Driver     func() (path string, err error) // the JDBC driver on this machine
 	Model      sparkwright.Model               // nil = the built-in planner
+	ModelWhy   string                          // why this one, or why none
 	ModelError error                           // why there is no model though one is configured
 	Save       func(change func(*settings.Settings) error) error
 	Port       int // that serve is to use; 0 = not looked at

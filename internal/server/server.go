@@ -41,8 +41,9 @@ type Config struct {
 	Link func(ctx context.Context, m *sparkwright.Manifest) string
 	// Delegate stands before all endpoints, behind the guard; nil = nothing.
 	Delegate func(next http.Handler) http.Handler
-	// Model is the configured model; "" = the built-in planner.
-	Model   string
+	// Models are what is configured, the one that writes the code first; none =
+	// the built-in planner.
+	Models  []NamedModel
 	Healthy func(ctx context.Context) error // nil error = healthy
 	// Auth says who asks; nil = everybody who reaches the server is the local
 	// user: it must listen on loopback only.
@@ -62,6 +63,12 @@ type Config struct {
 	Origins []string
 	// Mounts are further handlers by pattern. The guard holds for them too.
 	Mounts map[string]http.Handler
+}
+
+// NamedModel is a model as GET /claude-models lists it.
+type NamedModel struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // Settings reads and writes the settings.

@@ -109,24 +109,26 @@ func (s *server) restoreDefaults(w http.ResponseWriter, _ *http.Request) {
 	s.ok(w, map[string]any{"message": "Settings restored to defaults"})
 }
 
-// models is GET /claude-models: what writes the code, as it is configured.
+// models is GET /claude-models: what is configured, the one that writes the
+// code first. A Bedrock model that was set after the start is among it.
 func (s *server) models(w http.ResponseWriter, _ *http.Request) {
-	list := []map[string]string{}
-	add := func(id, name string) {
+	list := []NamedModel{}
+	add := func(m NamedModel) {
 		for _, have := range list {
-			if have["id"] == id {
+			if have.ID == m.ID {
 				return
 			}
 		}
-		list = append(list, map[string]string{"id": id, "name": name})
+		list = append(list, m)
 	}
-	if s.cfg.Model != "" {
-		add(s.cfg.Model, s.cfg.Model)
-	} else {
-		add("planner", "Built-in planner (no model)")
+	for _, m := range s.cfg.Models {
+		add(m)
+	}
+	if len(list) == 0 {
+		add(NamedModel{ID: "planner", Name: "Built-in planner (no model)"})
 	}
 	if set, err := s.cfg.Settings.Load(); err == nil && set.Global.BedrockModel != "" {
-		add(set.Global.BedrockModel, set.Global.BedrockModel)
+		add(NamedModel{ID: set.Global.BedrockModel, Name: set.Global.BedrockModel})
 	}
 	s.write(w, http.StatusOK, map[string]any{"models": list})
 }

@@ -278,13 +278,20 @@ func typeName(value any) string {
 }
 
 // applyEnv puts the environment over the file. A key in the environment does
-// not replace the key that the file names for its own model.base_url: it would
-// be sent to a server that it does not belong to.
+// not replace the key that the file names for its own server: it would be sent
+// to a server that it does not belong to.
 func (s *Settings) applyEnv(getenv func(string) string) error {
-	ownServer := s.Model.BaseURL != "" && s.Model.APIKey != "" && getenv("OPENAI_BASE_URL") == ""
+	keys := map[string]struct {
+		env string // of the key itself
+		own bool   // the file names server and key
+	}{
+		keyAPIKey:       {envAPIKey, s.Model.BaseURL != "" && s.Model.APIKey != "" && getenv("OPENAI_BASE_URL") == ""},
+		keyAnthropicKey: {envAnthropicKey, s.Anthropic.BaseURL != "" && s.Anthropic.APIKey != "" && getenv("ANTHROPIC_BASE_URL") == ""},
+	}
 	for _, f := range fields(s) {
 		text := getenv(f.variable())
-		if text == "" || (f.key == keyAPIKey && ownServer) {
+		key, isKey := keys[f.key]
+		if text == "" || key.own {
 			continue
 		}
 		var value any = text
@@ -295,8 +302,8 @@ func (s *Settings) applyEnv(getenv func(string) string) error {
 		case *bool:
 			value, err = strconv.ParseBool(text)
 		}
-		if f.key == keyAPIKey {
-			value = "env:" + envAPIKey
+		if isKey {
+			value = "env:" + key.env
 		}
 		must := "must be " + f.kind()
 		if err == nil {

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -60,8 +61,8 @@ func fields(s *Settings) []field {
 		{key: "postgres.use_dedicated_emr", ptr: &pg.UseDedicatedEMR, about: "Kept for the reference system's clients: PostgreSQL tables always use `spark.emr_postgres_application_id`."},
 		{key: "postgres.secret_cache_seconds", ptr: &pg.SecretCacheSeconds, check: between(0, 3600), about: "How long the value of a secret is believed, in seconds. A refused login reads it again at once."},
 
-		{key: "global.bedrock_model", ptr: &gl.BedrockModel, check: checkText, about: "Model id on Amazon Bedrock."},
-		{key: "global.code_gen_agent_arn", ptr: &gl.CodeGenAgent, check: checkText, about: "AgentCore runtime of a code generation agent."},
+		{key: "global.bedrock_model", ptr: &gl.BedrockModel, check: checkText, about: "Model id, inference profile or ARN on Amazon Bedrock; also the model that a code generation agent is told to use."},
+		{key: "global.code_gen_agent_arn", ptr: &gl.CodeGenAgent, check: checkText, about: "AgentCore runtime of a code generation agent, `arn:aws:bedrock-agentcore:…:runtime/…`."},
 		{key: "global.bedrock_region", ptr: &gl.BedrockRegion, check: checkRegion, about: "Region of Amazon Bedrock."},
 
 		{key: "ray_cluster.private_ip", ptr: &s.Ray.PrivateIP, check: checkText, about: "Kept for the reference system's clients; not used."},
@@ -84,6 +85,8 @@ func fields(s *Settings) []field {
 		{key: "limits.result_mb", ptr: &s.Limits.ResultMB, check: between(1, 1<<30), about: "Largest result, in MB; a larger one fails its run."},
 		{key: "limits.run_tokens", ptr: &s.Limits.RunTokens, check: between(0, 1<<30), about: "Model tokens of one run above which no repair is begun. 0: any number."},
 		{key: "limits.run_seconds", ptr: &s.Limits.RunSeconds, check: between(0, 7*24*3600), about: "Seconds of one run after which no repair is begun. 0: any number."},
+		{key: "limits.run_cents", ptr: &s.Limits.RunCents, check: between(0, 1<<30), about: "US cents of one run at the model above which no repair is begun, where `model.prices` knows the model. 0: any number."},
+		{key: "limits.day_tokens", ptr: &s.Limits.DayTokens, check: between(0, 1<<40), about: "Model tokens of all runs of the last 24 hours above which no model is asked. 0: any number."},
 		{key: "limits.upload_mb", ptr: &s.Limits.UploadMB, check: between(1, 1024), about: "Largest file that can be uploaded, in MB."},
 		{key: "limits.body_kb", ptr: &s.Limits.BodyKB, check: between(16, 2048), about: "Largest request below `/api/v1`, in kB."},
 		{key: "limits.requests", ptr: &s.Limits.Requests, check: between(1, 100_000), about: "Requests below `/api/v1` that are served at once; more are refused for a moment."},
@@ -92,11 +95,21 @@ func fields(s *Settings) []field {
 		{key: "limits.page_rows", ptr: &s.Limits.PageRows, check: between(1, 100_000), about: "Rows of one page of a result."},
 		{key: "limits.result_cache_mb", ptr: &s.Limits.ResultCacheMB, check: between(1, 1<<30), about: "Size of the sorted and filtered results that are kept, in MB."},
 
+		{key: "model.provider", ptr: &s.Model.Provider, check: oneOf("auto", "planner", "openai", "anthropic", "bedrock", "agentcore"), about: "What writes analyses: `planner` (built in), `openai` (any OpenAI-compatible server), `anthropic`, `bedrock`, or `agentcore` (a code generation agent). `auto` takes the first that is configured: `model.name`, `anthropic.model` with a key, `spark.supervisor_arn`, `global.code_gen_agent_arn`, `global.bedrock_model` with AWS credentials; else the planner. `sparkwright doctor` says which and why."},
 		{key: "model.base_url", env: "OPENAI_BASE_URL", ptr: &s.Model.BaseURL, check: checkURL, about: "OpenAI-compatible server of the model. Empty: the provider's own."},
-		{key: "model.name", env: "OPENAI_MODEL", ptr: &s.Model.Name, check: checkText, about: "Model that writes analyses. Empty: the built-in planner."},
+		{key: "model.name", env: "OPENAI_MODEL", ptr: &s.Model.Name, check: checkText, about: "Model of the OpenAI-compatible server. Nothing is sent to a server before a model has been named."},
 		// Its environment variable holds the key itself: see applyEnv.
 		{key: keyAPIKey, env: envAPIKey, ptr: &s.Model.APIKey, check: checkReference, about: "Reference to the model's key: `env:NAME`, `file:PATH` or `aws-sm:ARN`. The environment variable holds the key itself."},
 		{key: "model.timeout_seconds", ptr: &s.Model.TimeoutSeconds, check: between(1, 3600), about: "Time limit of one call of the model, in seconds."},
+		{key: "model.idle_seconds", ptr: &s.Model.IdleSeconds, check: between(1, 3600), about: "Longest silence of a model once its reply has begun, in seconds."},
+		{key: "model.max_tokens", ptr: &s.Model.MaxTokens, check: between(256, 1_000_000), about: "Longest reply of the model, in tokens, its reasoning included where the provider counts it."},
+		{key: "model.schema_tokens", ptr: &s.Model.SchemaTokens, check: between(500, 1_000_000), about: "Size of the description of the tables in a prompt, in tokens (estimated: 3 bytes each). Of larger databases the tables and columns that matter for the question are described."},
+		{key: "model.share_values", ptr: &s.Model.ShareValues, check: oneOf("none", "enums", "common"), about: "What of values a prompt may hold. `none`: nothing. `enums`: labels of enum types, first and last month of dates. `common`: also most common values of text columns, from the statistics. Rows are never sent."},
+		{key: "model.prices", ptr: &s.Model.Prices, check: checkPrices, about: "US dollars for a million tokens, in and out, by the model's name as runs show it: `anthropic:claude-*=3/15, openai:gpt-4.1-mini=0.4/1.6`. The first that fits counts. Empty: costs are not known."},
+
+		{key: "anthropic.base_url", env: "ANTHROPIC_BASE_URL", ptr: &s.Anthropic.BaseURL, check: checkURL, about: "Server of the Messages API. Empty: Anthropic's own."},
+		{key: "anthropic.model", env: "ANTHROPIC_MODEL", ptr: &s.Anthropic.Model, check: checkText, about: "Model at Anthropic."},
+		{key: keyAnthropicKey, env: envAnthropicKey, ptr: &s.Anthropic.APIKey, check: checkReference, about: "Reference to the key for Anthropic: `env:NAME`, `file:PATH` or `aws-sm:ARN`. The environment variable holds the key itself."},
 
 		{key: "database.url", ptr: &s.Database.URL, check: checkDatabase, about: "PostgreSQL that several servers share: a postgresql:// URL, or a reference to a secret that holds one. Empty: a SQLite file in the data directory."},
 		{key: "runtime.python", env: "SPARKWRIGHT_PYTHON", ptr: &s.Runtime.Python, check: checkText, about: "Python interpreter for the local runtime. Empty: the first suitable one on PATH."},
@@ -105,11 +118,13 @@ func fields(s *Settings) []field {
 }
 
 const (
-	keyAPIKey      = "model.api_key"  //nolint:gosec // the name of a key, not a key
-	envAPIKey      = "OPENAI_API_KEY" //nolint:gosec // the name of a variable
-	keyConnections = "postgres.connections"
-	keyRole        = "spark.execution_role_arn"
-	envRole        = "EMR_EXECUTION_ROLE_ARN"
+	keyAPIKey       = "model.api_key"     //nolint:gosec // the name of a key, not a key
+	envAPIKey       = "OPENAI_API_KEY"    //nolint:gosec // the name of a variable
+	keyAnthropicKey = "anthropic.api_key" //nolint:gosec // the name of a key, not a key
+	envAnthropicKey = "ANTHROPIC_API_KEY" //nolint:gosec // the name of a variable
+	keyConnections  = "postgres.connections"
+	keyRole         = "spark.execution_role_arn"
+	envRole         = "EMR_EXECUTION_ROLE_ARN"
 )
 
 var (
@@ -195,6 +210,15 @@ func between(low, high int) func(any) string {
 	return func(value any) string {
 		if n, ok := value.(int); !ok || n < low || n > high {
 			return "must be a whole number from " + strconv.Itoa(low) + " to " + strconv.Itoa(high)
+		}
+		return ""
+	}
+}
+
+func oneOf(words ...string) func(any) string {
+	return func(value any) string {
+		if text, _ := value.(string); !slices.Contains(words, text) {
+			return "must be one of " + strings.Join(words, ", ")
 		}
 		return ""
 	}

@@ -36,6 +36,8 @@ type Settings struct {
 	Runtime  Runtime
 	Database Database
 
+	Anthropic Anthropic
+
 	// Warnings are findings that do not stop the program: unknown keys,
 	// connections of the same name. One sentence each, with the exact key.
 	Warnings []string
@@ -127,6 +129,8 @@ type Limits struct {
 	ResultMB      int // size of one result
 	RunTokens     int // that a run may use at the model; no repair is begun above it
 	RunSeconds    int // after which no repair is begun
+	RunCents      int // US cents at the model above which no repair is begun; 0 = any
+	DayTokens     int // of all runs of 24 hours; no model is asked above it; 0 = any
 	BodyKB        int // of a request
 	Requests      int // served at once
 	Readers       int // connections that follow events, in all
@@ -142,17 +146,28 @@ type Database struct {
 	URL string
 }
 
-// Model is the OpenAI-compatible model that takes the planner's place.
+// Model is which model writes analyses, and within what limits. BaseURL, Name
+// and APIKey are of an OpenAI-compatible server; the other providers have keys
+// of their own.
 type Model struct {
+	Provider       string // auto, planner, openai, anthropic, bedrock, agentcore
 	BaseURL        string // "" = the provider's own
 	Name           string
 	APIKey         string // a reference to the key, never the key; "" = none
 	TimeoutSeconds int
+	IdleSeconds    int    // longest silence once a reply has begun
+	MaxTokens      int    // of one reply
+	SchemaTokens   int    // of the description of the tables in a prompt
+	ShareValues    string // what of values a prompt may hold: none, enums, common
+	Prices         string // see ParsePrices
 }
 
-// Configured reports whether a model is to be used. A key alone does not
-// count: nothing is sent to a provider before a model has been named.
-func (m Model) Configured() bool { return m.Name != "" }
+// Anthropic is how to reach a model at Anthropic.
+type Anthropic struct {
+	BaseURL string // "" = Anthropic's own
+	Model   string
+	APIKey  string // a reference to the key, never the key
+}
 
 // Runtime is what the private Python environment is made from.
 type Runtime struct {
@@ -181,7 +196,7 @@ func Default() *Settings {
 			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800,
 			BodyKB: 1024, Requests: 256, Readers: 4000, ClientReaders: 64, PageRows: 10_000, ResultCacheMB: 2048,
 		},
-		Model:   Model{TimeoutSeconds: 120},
+		Model:   Model{Provider: "auto", TimeoutSeconds: 120, IdleSeconds: 60, MaxTokens: 8000, SchemaTokens: 4000, ShareValues: "enums"},
 		Runtime: Runtime{MavenURL: "https://repo1.maven.org/maven2"},
 	}
 }

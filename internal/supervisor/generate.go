@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sparkwright/sparkwright"
 )
@@ -71,6 +73,9 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 			return a, nil, nil
 		}
 	}
+	if err := j.withinDay(ctx); err != nil {
+		return nil, nil, err
+	}
 	j.s.failpoint("generate:before")
 	pen := &pen{job: j}
 	req.OnText = func(text string) { pen.write(ctx, text) }
@@ -93,6 +98,24 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 	}
 	j.work.Cached = hash
 	return reply.Analysis, nil, nil
+}
+
+// withinDay refuses to ask a model when the runs of a day have used up their
+// tokens.
+func (j *job) withinDay(ctx context.Context) error {
+	limit := j.s.cfg.Limits.DayTokens
+	if limit == 0 || j.s.cfg.GeneratorName == "planner" {
+		return nil
+	}
+	used, err := j.s.cfg.Store.TokensSince(ctx, time.Now().Add(-24*time.Hour))
+	if err != nil || used < int64(limit) {
+		return err
+	}
+	return &sparkwright.Error{
+		Code: sparkwright.CodeLimited, Message: "the model's tokens of a day are used up",
+		Because: fmt.Sprintf("the runs of the last 24 hours have used %d; limits.day_tokens is %d", used, limit),
+		Remedy:  "ask later, or raise limits.day_tokens",
+	}
 }
 
 // cacheHash is the hash of everything that an analysis is written from. Sizes

@@ -77,3 +77,23 @@ func TestCancelWhileTheModelWrites(t *testing.T) {
 		t.Errorf("%s with %d attempts, %+v", run.State, len(run.Attempts), run.Fault)
 	}
 }
+
+// The tokens of all runs of a day are bounded; what is left of the day's work
+// says so.
+func TestDayTokens(t *testing.T) {
+	t.Parallel()
+	p := play(t, []string{"a", "b"}, func(c *supervisor.Config) { c.Limits.DayTokens = 150 })
+	p.model.tokens, p.model.version = 100, ""
+	for i, want := range []sparkwright.RunState{sparkwright.RunSucceeded, sparkwright.RunSucceeded, sparkwright.RunFailed} {
+		run := p.end(t, p.submit(t, sparkwright.Request{Question: strings.Repeat("q", i+1)}))
+		if run.State != want {
+			t.Errorf("run %d: %s, %+v", i, run.State, run.Fault)
+		}
+		if run.Fault != nil && (run.Fault.Class != string(sparkwright.CodeLimited) || !strings.Contains(run.Fault.Because, "have used 200; limits.day_tokens is 150")) {
+			t.Errorf("%+v", run.Fault)
+		}
+	}
+	if p.model.calls() != 2 {
+		t.Errorf("%d calls", p.model.calls())
+	}
+}

@@ -48,7 +48,7 @@ func (m *model) Generate(_ context.Context, req sparkwright.GenerateRequest) (*s
 	m.asked = append(m.asked, req)
 	return &sparkwright.GenerateReply{
 		Analysis: &sparkwright.Analysis{Code: code, Understood: "u", Views: []string{"t"}, Generator: "model m"},
-		Usage:    sparkwright.Usage{Calls: 1, InputTokens: m.tokens},
+		Usage:    sparkwright.Usage{Calls: 1, InputTokens: m.tokens, USD: float64(m.tokens) / 100},
 	}, nil
 }
 
@@ -138,6 +138,7 @@ func TestRepair(t *testing.T) {
 		{"the same again", []string{"a FAULT"}, sparkwright.Request{Question: "q"}, supervisor.Limits{Repairs: 3}, 0, sparkwright.RunFailed, 2, "no other answer"},
 		{"too often", []string{"a FAULT", "b FAULT", "c"}, sparkwright.Request{Question: "q"}, supervisor.Limits{Repairs: 1}, 0, sparkwright.RunFailed, 2, "1 times"},
 		{"too many tokens", []string{"a FAULT", "b"}, sparkwright.Request{Question: "q"}, supervisor.Limits{Repairs: 3, RunTokens: 100}, 100, sparkwright.RunFailed, 1, "limits.run_tokens"},
+		{"too dear", []string{"a FAULT", "b"}, sparkwright.Request{Question: "q"}, supervisor.Limits{Repairs: 3, RunCents: 100}, 100, sparkwright.RunFailed, 1, "limits.run_cents"},
 		{"too long", []string{"a FAULT", "b"}, sparkwright.Request{Question: "q"}, supervisor.Limits{Repairs: 3, RunTime: 1}, 0, sparkwright.RunFailed, 1, "limits.run_seconds"},
 		{"the user's own", []string{"b"}, sparkwright.Request{Code: "a FAULT"}, supervisor.Limits{Repairs: 3}, 0, sparkwright.RunFailed, 0, ""},
 	}

@@ -75,6 +75,8 @@ func (j *job) noRepair() string {
 		return fmt.Sprintf("it was repaired %d times already", j.run.Repairs)
 	case l.RunTokens > 0 && used >= l.RunTokens:
 		return fmt.Sprintf("the run has used %d tokens; limits.run_tokens is %d", used, l.RunTokens)
+	case l.RunCents > 0 && j.run.Usage.USD*100 >= float64(l.RunCents):
+		return fmt.Sprintf("the run has cost %.2f US dollars; limits.run_cents is %d", j.run.Usage.USD, l.RunCents)
 	case l.RunTime > 0 && time.Since(j.work.Began) >= l.RunTime:
 		return fmt.Sprintf("the run has taken longer than limits.run_seconds, %d", int(l.RunTime.Seconds()))
 	}

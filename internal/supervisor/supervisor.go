@@ -109,6 +109,8 @@ type Limits struct {
 	Losses        int            // attempts made once more after their server has died
 	RunTokens     int            // that a run may use at the model; no repair is begun above it
 	RunTime       time.Duration  // after which no repair is begun
+	RunCents      int            // US cents at the model above which no repair is begun
+	DayTokens     int            // of all runs of 24 hours; no model is asked above it
 }
 
 // Timing says how often and how long. Zero values are replaced by defaults.

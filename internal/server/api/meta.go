@@ -9,8 +9,19 @@ import (
 type Meta struct {
 	Version   string         `json:"version"`
 	Generator string         `json:"generator" doc:"planner, or the model that writes the code"`
+	Models    []ModelInfo    `json:"models" doc:"What is configured, the one that writes the code first"`
 	Executors []ExecutorInfo `json:"executors"`
 	Limits    LimitsInfo     `json:"limits"`
+}
+
+// ModelInfo is one model that is configured, or the built-in planner.
+type ModelInfo struct {
+	ID       string `json:"id" doc:"Provider and model, as runs show it"`
+	Provider string `json:"provider" enum:"planner,openai,anthropic,bedrock,agentcore,supervisor"`
+	Model    string `json:"model,omitempty"`
+	Chosen   bool   `json:"chosen"`
+	Ready    bool   `json:"ready"`
+	Why      string `json:"why" doc:"What makes it there, or what is missing"`
 }
 
 // ExecutorInfo is one place where runs can go.
@@ -37,6 +48,9 @@ func (a *API) registerMeta() {
 			m := Meta{}
 			if a.cfg.Meta != nil {
 				m = a.cfg.Meta(ctx)
+			}
+			if m.Models == nil {
+				m.Models = []ModelInfo{}
 			}
 			if m.Executors == nil {
 				m.Executors = []ExecutorInfo{}
