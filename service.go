@@ -84,7 +84,7 @@ type RunFilter struct {
 	State   RunState
 	Session string
 	User    string
-	Text    string // words of the question
+	Text    string // words of the question, of how it was understood, or of the id
 	Pinned  bool
 	Limit   int    // at most 1000
 	Cursor  string // RunPage.Next of the page before

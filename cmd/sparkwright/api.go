@@ -56,9 +56,9 @@ func (a *app) api(ctx context.Context, svc *supervisor.Service) (*observed, erro
 	space := func(context.Context) error {
 		return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20)
 	}
-	desk := &desk{app: a, svc: svc, looking: make(chan struct{}, 1)}
+	desk := &desk{app: a, svc: svc, looking: make(chan struct{}, 1), spawn: func(do func(context.Context)) { go do(ctx) }}
 	v1 := api.New(api.Config{
-		Runs: svc, Connections: desk, Catalog: desk, Settings: desk, Planner: desk, Doctor: desk, Meta: desk.meta, Admit: space, Counter: metrics, Log: a.log,
+		Runs: svc, Connections: desk, Catalog: desk, Settings: desk, Planner: desk, Suggester: desk, Demo: desk, ShowValues: desk.showValues, Doctor: desk, Meta: desk.meta, Admit: space, Counter: metrics, Log: a.log,
 		Results: result.New(result.Config{Files: resultFiles{a}, CacheDir: filepath.Join(a.home, "cache", "results"), CacheBytes: int64(s.Limits.ResultCacheMB) << 20}),
 		Limits: api.Limits{
 			QuestionChars: s.Limits.QuestionChars, BodyBytes: int64(s.Limits.BodyKB) << 10, Requests: s.Limits.Requests,
@@ -101,7 +101,10 @@ func (a *app) checks(svc *supervisor.Service, space func(context.Context) error)
 type desk struct {
 	app     *app
 	svc     *supervisor.Service
-	looking chan struct{} // holds one: the doctor looks for one client at a time
+	looking chan struct{}                  // holds one: the doctor looks for one client at a time
+	spawn   func(do func(context.Context)) // does something until the server ends
+
+	demo demoWatch
 }
 
 // Examine implements api.Doctor.
@@ -228,41 +231,48 @@ func wireConnection(c *settings.Connection) api.Connection {
 	}
 }
 
-// PutConnection implements api.Connections. References to this machine's
-// environment and files are for those who can log in to it: a client of the
-// API could have their content sent to a host of its own.
-func (d *desk) PutConnection(_ context.Context, change api.ConnectionChange, mustBeNew bool) (*api.Connection, error) {
+// meant is the connection that a client describes. References to this
+// machine's environment and files are for those who can log in to it: a client
+// of the API could have their content sent to a host of its own.
+func meant(change *api.ConnectionChange) (sparkwright.Connection, error) {
 	c := sparkwright.Connection{
 		Name: change.Name, Host: change.Host, Port: change.Port, Database: change.Database, User: change.User, Secret: change.Secret,
 		AuthMethod: sparkwright.AuthMethod(change.AuthMethod), TLS: sparkwright.TLSMode(change.TLS), RootCert: change.RootCert,
 	}
 	if c.Secret != "" && !strings.HasPrefix(c.Secret, "aws-sm:") {
-		return nil, &sparkwright.Error{
+		return c, &sparkwright.Error{
 			Code: sparkwright.CodeUnauthorized, Message: "a secret of this machine cannot be named over HTTP",
 			Remedy: "send the password itself, or aws-sm:ARN, or use sparkwright connections add on the machine",
 		}
 	}
-	if err := postgres.Validate(c); err != nil {
+	return c, postgres.Validate(c)
+}
+
+// PutConnection implements api.Connections.
+func (d *desk) PutConnection(_ context.Context, change api.ConnectionChange, mustBeNew bool) (*api.Connection, error) {
+	c, err := meant(&change)
+	if err != nil {
 		return nil, err
 	}
 	a := d.app
 	var out api.Connection
-	err := a.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
-		old, err := s.Connection(c.Name)
-		known := err == nil
+	err = a.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
+		old, unknown := s.Connection(c.Name)
+		known := unknown == nil
 		if known && mustBeNew {
 			return &sparkwright.Error{Code: sparkwright.CodeConflict, Message: "there is a connection named " + c.Name, Remedy: "replace it with PUT"}
 		}
 		switch {
 		case change.Password != "":
-			if c.Secret, err = a.writeSecret(c.Name, change.Password); err != nil {
-				return err
+			var failed error
+			if c.Secret, failed = a.writeSecret(c.Name, change.Password); failed != nil {
+				return failed
 			}
-		case c.Secret == "" && known && old.Host == c.Host && old.Port == c.Port:
-			c.Secret = old.Secret // the password goes to the same place as before
+		case c.Secret == "" && known && samePlace(old, c):
+			c.Secret = old.Secret
 		}
-		if err = s.PutConnection(c); err != nil {
-			return err
+		if failed := s.PutConnection(c); failed != nil {
+			return failed
 		}
 		for i := range s.Postgres.Connections {
 			if s.Postgres.Connections[i].Name == c.Name {
@@ -330,60 +340,37 @@ func (d *desk) TestConnection(ctx context.Context, name string) (*api.Connection
 	if err != nil {
 		return nil, err
 	}
-	return &api.ConnectionTest{OK: true, Saw: rep.Saw, Warnings: rep.Warnings}, nil
+	return connectionTest(rep), nil
 }
 
-// Settings implements api.Settings.
-func (d *desk) Settings(context.Context) (*api.SettingsBody, error) {
-	s, err := d.app.databases.configuration.Load() //nolint:contextcheck // it has a time limit of its own
+func connectionTest(r *postgres.Report) *api.ConnectionTest {
+	return &api.ConnectionTest{OK: true, Saw: r.Saw, Warnings: r.Warnings, CanWrite: r.CanWrite, Tables: r.Tables, Readable: r.Readable}
+}
+
+// samePlace reports whether a password goes to the same place as before.
+func samePlace(old, now sparkwright.Connection) bool {
+	return old.Host == now.Host && old.Port == now.Port
+}
+
+// TryConnection implements api.Connections.
+func (d *desk) TryConnection(ctx context.Context, change api.ConnectionChange) (*api.ConnectionTest, error) {
+	c, err := meant(&change)
 	if err != nil {
 		return nil, err
 	}
-	return &api.SettingsBody{Values: s.Values(), Secrets: s.Secrets(), Warnings: s.Warnings}, nil
-}
-
-// ChangeSettings implements api.Settings. A key of a model's server is
-// forgotten when the server changes: it must not be sent to another one.
-func (d *desk) ChangeSettings(ctx context.Context, change api.SettingsChange) (*api.SettingsBody, error) {
-	err := d.app.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
-		server, messages := s.Model.BaseURL, s.Anthropic.BaseURL
-		for key, value := range change.Values {
-			if err := s.SetValue(key, value); err != nil {
-				return err
-			}
+	dbs := d.app.databases
+	cred := sparkwright.Credentials{User: c.User, Password: change.Password}
+	if change.Password == "" {
+		if old, e := dbs.conf().Connection(c.Name); e == nil && c.Secret == "" && samePlace(old, c) { //nolint:contextcheck // it has a time limit of its own
+			c.Secret = old.Secret
 		}
-		if s.Model.BaseURL != server && s.Model.APIKey != "" {
-			if err := s.SetSecret("model.api_key", ""); err != nil {
-				return err
-			}
+		if c, cred, err = dbs.secrets.Complete(ctx, c); err != nil {
+			return nil, err
 		}
-		if s.Anthropic.BaseURL != messages && s.Anthropic.APIKey != "" {
-			if err := s.SetSecret("anthropic.api_key", ""); err != nil {
-				return err
-			}
-		}
-		for key, value := range change.Secrets {
-			if err := s.SetSecret(key, ""); err != nil {
-				return err
-			}
-			if value == "" {
-				continue
-			}
-			reference := value
-			if !strings.HasPrefix(value, "aws-sm:") {
-				var err error
-				if reference, err = d.app.writeSecret("setting-"+key, value); err != nil {
-					return err
-				}
-			}
-			if err := s.SetSecret(key, reference); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	rep, err := postgres.Test(ctx, c, cred)
 	if err != nil {
 		return nil, err
 	}
-	return d.Settings(ctx)
+	return connectionTest(rep), nil
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +80,28 @@ func (s *testServer) api(t *testing.T, conn sparkwright.Connection) {
 	if len(table.Columns) != 5 || table.PrimaryKey[0] != "id" || table.Columns[0].Stats == nil {
 		t.Errorf("%+v", table)
 	}
+	tried := maps.Clone(connection)
+	delete(tried, "password") // the saved one is taken
+	if got := read[api.ConnectionTest](t, s.call(t, http.StatusOK, http.MethodPost, "/api/v1/connections/test", tried)); !got.OK || got.CanWrite || got.Tables != 2 || got.Readable != 2 {
+		t.Errorf("%+v, %+v", got, got.Problem)
+	}
+	tried["password"] = "wrong"
+	if got := read[api.ConnectionTest](t, s.call(t, http.StatusOK, http.MethodPost, "/api/v1/connections/test", tried)); got.OK || got.Problem == nil || got.Problem.Code != sparkwright.CodeUnauthorized {
+		t.Errorf("%+v", got)
+	}
+	profile := read[api.TableProfile](t, s.call(t, http.StatusOK, http.MethodGet, "/api/v1/connections/t/tables/public/orders/profile", nil))
+	if !profile.Analysed || profile.Columns[0].Low == "" || !profile.Columns[0].Unique || *profile.Columns[1].NullShare < 0.15 {
+		t.Errorf("%+v", profile)
+	}
+	if got := read[api.Suggestions](t, s.call(t, http.StatusOK, http.MethodGet, "/api/v1/connections/t/suggestions?limit=3", nil)); len(got.Suggestions) != 3 || len(got.Suggestions[0].Tables) == 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := read[api.SettingKeys](t, s.call(t, http.StatusOK, http.MethodGet, "/api/v1/settings/reference", nil)); !slices.ContainsFunc(got.Keys, func(k api.SettingKey) bool { return k.Key == "spark.master" && k.Environment }) {
+		t.Error("spark.master is set by the environment, and that is not told")
+	}
+	if got := read[api.DemoState](t, s.call(t, http.StatusOK, http.MethodGet, "/api/v1/demo", nil)); got.State != "absent" {
+		t.Errorf("%+v", got)
+	}
 	if got := read[api.DoctorReport](t, s.call(t, http.StatusOK, http.MethodGet, "/api/v1/doctor", nil)); len(got.Findings) == 0 || got.Level == "" {
 		t.Errorf("the doctor says %+v", got)
 	}
@@ -128,6 +152,10 @@ func (s *testServer) api(t *testing.T, conn sparkwright.Connection) {
 	edited := read[api.Run](t, s.call(t, http.StatusOK, http.MethodPost, path+"/rerun", map[string]any{"code": "result = spark.table('orders').limit(1).select('id')"}, "Prefer", "wait=280"))
 	if edited.Parent != run.ID || edited.Result == nil || edited.Result.RowCount != 1 {
 		t.Errorf("%+v, fault %+v", edited, edited.Fault)
+	}
+	compared := read[api.Comparison](t, s.call(t, http.StatusOK, http.MethodGet, path+"/compare/"+edited.ID, nil))
+	if compared.Same != 1 || compared.OnlyA != apiRows-1 || compared.OnlyB != 0 || compared.SameCode || len(compared.MissingB) != 4 || string(compared.RowsA[0]) != "[2]" {
+		t.Errorf("%+v", compared)
 	}
 	s.call(t, http.StatusNoContent, http.MethodDelete, path, nil)
 	s.call(t, http.StatusNotFound, http.MethodGet, path+"/result", nil)

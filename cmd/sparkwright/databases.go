@@ -116,7 +116,7 @@ func (d *databases) login(ctx context.Context, name string) (login, error) {
 	}
 	conn, err := d.conf().Connection(name) //nolint:contextcheck // it has a time limit of its own
 	if err != nil && name == demoName && demoInstalled(d.home) {
-		return d.startDemo(ctx)
+		return d.startDemo(ctx, d.say)
 	}
 	if err != nil {
 		names, _ := d.Names(ctx)

@@ -55,12 +55,12 @@ func (d *demoServer) stop(ctx context.Context) {
 
 // startDemo starts the embedded PostgreSQL with the demo data, or joins the
 // one that another process runs. The caller holds d.mu.
-func (d *databases) startDemo(ctx context.Context) (login, error) {
+func (d *databases) startDemo(ctx context.Context, say func(string)) (login, error) {
 	dir := demoDir(d.home)
 	where := filepath.Join(dir, "connection.json")
 	srv, err := pgembed.Start(ctx, pgembed.Options{
 		Dir: filepath.Join(dir, "postgres"), CacheDir: filepath.Join(d.home, "runtime", "postgres"),
-		RepositoryURL: d.settings.Runtime.MavenURL, Progress: d.say,
+		RepositoryURL: d.settings.Runtime.MavenURL, Progress: say,
 	})
 	if sparkwright.ErrorCode(err) == sparkwright.CodeConflict {
 		var conn sparkwright.Connection
@@ -74,10 +74,10 @@ func (d *databases) startDemo(ctx context.Context) (login, error) {
 		return login{}, err
 	}
 	d.demo = &demoServer{server: srv}
-	return d.loadDemo(ctx, srv, where)
+	return d.loadDemo(ctx, srv, where, say)
 }
 
-func (d *databases) loadDemo(ctx context.Context, srv *pgembed.Server, where string) (login, error) {
+func (d *databases) loadDemo(ctx context.Context, srv *pgembed.Server, where string, say func(string)) (login, error) {
 	owner := srv.Connection()
 	ownerCred, err := secret.Resolve(ctx, owner)
 	if err != nil {
@@ -102,7 +102,7 @@ func (d *databases) loadDemo(ctx context.Context, srv *pgembed.Server, where str
 		return login{}, fmt.Errorf("connect to the demo database: %w", err)
 	}
 	defer pg.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is lost
-	if err = demo.Load(ctx, pg, demo.Options{ReaderPassword: password}, d.say); err != nil {
+	if err = demo.Load(ctx, pg, demo.Options{ReaderPassword: password}, say); err != nil {
 		return login{}, err
 	}
 	conn := owner
@@ -167,12 +167,19 @@ func (a *app) prepareDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dbs.mu.Lock()
-	defer dbs.mu.Unlock()
-	l, err := dbs.startDemo(ctx)
+	return dbs.prepareDemo(ctx, dbs.say)
+}
+
+func (d *databases) prepareDemo(ctx context.Context, say func(string)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.demo != nil {
+		return nil // it runs already
+	}
+	l, err := d.startDemo(ctx, say)
 	if err != nil {
 		return err
 	}
-	dbs.open[demoName] = &database{login: l}
+	d.open[demoName] = &database{login: l}
 	return nil
 }

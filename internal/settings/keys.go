@@ -60,6 +60,7 @@ func fields(s *Settings) []field {
 		{key: "postgres.query_timeout", ptr: &pg.QueryTimeout, check: between(1, 3600), about: "Time limit of a catalog query, in seconds."},
 		{key: "postgres.use_dedicated_emr", ptr: &pg.UseDedicatedEMR, about: "Kept for the reference system's clients: PostgreSQL tables always use `spark.emr_postgres_application_id`."},
 		{key: "postgres.secret_cache_seconds", ptr: &pg.SecretCacheSeconds, check: between(0, 3600), about: "How long the value of a secret is believed, in seconds. A refused login reads it again at once."},
+		{key: "postgres.show_values", ptr: &pg.ShowValues, about: "Show most common values and ranges of columns, as PostgreSQL's statistics have them, in the page and the API."},
 
 		{key: "global.bedrock_model", ptr: &gl.BedrockModel, check: checkText, about: "Model id, inference profile or ARN on Amazon Bedrock; also the model that a code generation agent is told to use."},
 		{key: "global.code_gen_agent_arn", ptr: &gl.CodeGenAgent, check: checkText, about: "AgentCore runtime of a code generation agent, `arn:aws:bedrock-agentcore:…:runtime/…`."},

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -42,4 +43,32 @@ This page is made from the code: ` + "`go test ./internal/settings -update`" + `
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.key, value, f.about)
 	}
 	return b.String()
+}
+
+// Key describes one setting.
+type Key struct {
+	Name     string // group.name
+	Kind     string // text, number or boolean
+	Default  any
+	About    string // for people, with backquotes around words of code
+	Variable string // the environment variable that comes before the file
+	Secret   bool   // its value refers to a secret
+}
+
+// Keys describes every key with a single value, in the order of the page.
+func Keys() []Key {
+	var list []Key
+	for _, f := range fields(Default()) {
+		kind := "text"
+		switch f.ptr.(type) {
+		case *int:
+			kind = "number"
+		case *bool:
+			kind = "boolean"
+		}
+		list = append(list, Key{
+			Name: f.key, Kind: kind, Default: f.get(), About: f.about, Variable: f.variable(), Secret: slices.Contains(secretKeys(), f.key),
+		})
+	}
+	return list
 }

@@ -88,7 +88,8 @@ type Postgres struct {
 	ConnectionTimeout    int // seconds
 	QueryTimeout         int // seconds, for catalog queries
 	UseDedicatedEMR      bool
-	SecretCacheSeconds   int // how long a secret's value is believed
+	SecretCacheSeconds   int  // how long a secret's value is believed
+	ShowValues           bool // that statistics hold, to those who look at tables
 }
 
 // Global holds the keys of the reference system's group of that name.
@@ -187,7 +188,7 @@ func Default() *Settings {
 		},
 		Postgres: Postgres{ //nolint:gosec // a prefix of names, not a secret
 			SecretsManagerPrefix: "spark/postgres/", ConnectionTimeout: 10,
-			QueryTimeout: 30, UseDedicatedEMR: true, SecretCacheSeconds: 300,
+			QueryTimeout: 30, UseDedicatedEMR: true, SecretCacheSeconds: 300, ShowValues: true,
 		},
 		Global:  Global{BedrockRegion: "us-east-1"},
 		Results: Results{MinFreeMB: 200, KeepDays: 30, KeepMB: 20_480},

@@ -53,3 +53,33 @@ func TestValues(t *testing.T) {
 		t.Errorf("not forgotten, %v", err)
 	}
 }
+
+// Every value that can be set is described, and nothing else.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := settings.Default()
+	values, secrets := s.Values(), s.Secrets()
+	for _, k := range settings.Keys() {
+		_, value := values[k.Name]
+		_, secret := secrets[k.Name]
+		if value == secret || secret != k.Secret || k.About == "" || k.Variable == "" {
+			t.Errorf("%+v", k)
+		}
+		fits := false
+		switch k.Default.(type) {
+		case string:
+			fits = k.Kind == "text"
+		case int:
+			fits = k.Kind == "number"
+		case bool:
+			fits = k.Kind == "boolean"
+		}
+		if !fits {
+			t.Errorf("%s is a %s with the default %v", k.Name, k.Kind, k.Default)
+		}
+		delete(values, k.Name)
+	}
+	if len(values) > 0 {
+		t.Errorf("not described: %v", values)
+	}
+}

@@ -82,7 +82,7 @@ func changing(r *sparkwright.Run) ([]column, error) {
 		{"state", string(r.State)},
 		{"owner", r.Owner},
 		{"question_json", doc(r.Question, true)},
-		{"search", strings.ToLower(clean(r.Question.Text))},
+		{"search", strings.ToLower(clean(r.ID + "\n" + r.Question.Text + "\n" + r.Understood))},
 		{"understood", clean(r.Understood)},
 		{"generator", clean(r.Generator)},
 		{"executor", r.Placement.Executor},

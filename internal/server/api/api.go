@@ -43,8 +43,13 @@ type Config struct {
 	Catalog     Catalog
 	Settings    Settings
 	Planner     Planner
+	Suggester   Suggester
+	Demo        Demo
 	Doctor      Doctor
 	Meta        func(ctx context.Context) Meta
+	// ShowValues says whether values may be shown that PostgreSQL's statistics
+	// hold; nil shows them.
+	ShowValues func(ctx context.Context) bool
 	// Admit refuses new runs, before anything is paid for them; nil admits all.
 	Admit   func(ctx context.Context) error
 	Counter Counter
@@ -90,6 +95,9 @@ func New(cfg Config) *API {
 	a.registerPlan()
 	a.registerConnections()
 	a.registerTables()
+	a.registerExplore()
+	a.registerCompare()
+	a.registerDemo()
 	a.registerSettings()
 	a.registerMeta()
 	a.registerDoctor()

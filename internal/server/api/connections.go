@@ -16,6 +16,9 @@ type Connections interface {
 	PutConnection(ctx context.Context, c ConnectionChange, mustBeNew bool) (*Connection, error)
 	DeleteConnection(ctx context.Context, name string) error
 	TestConnection(ctx context.Context, name string) (*ConnectionTest, error)
+	// TryConnection is TestConnection for one that is not saved, or that would be
+	// changed so. Nothing is kept.
+	TryConnection(ctx context.Context, c ConnectionChange) (*ConnectionTest, error)
 }
 
 // Connection is a PostgreSQL database. It never holds a password.
@@ -54,6 +57,9 @@ type ConnectionTest struct {
 	OK       bool     `json:"ok"`
 	Saw      []string `json:"saw,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	CanWrite bool     `json:"can_write" doc:"The login may change data; one that may only read is better"`
+	Tables   int      `json:"tables" doc:"Tables and views that are there"`
+	Readable int      `json:"readable" doc:"Those that the login may read"`
 	Problem  *Problem `json:"problem,omitempty" doc:"Why it did not work"`
 }
 
@@ -104,7 +110,21 @@ func (a *API) registerConnections() {
 		})
 	test := operation("test-connection", http.MethodPost, "/connections/{name}/test", "Log in and say what was seen", "connections")
 	test.Description = "200 with ok false when the login does not work: the problem says why."
-	register(a, test, a.testConnection)
+	register(a, test, func(ctx context.Context, in *ConnectionPath) (*body[ConnectionTest], error) {
+		return a.tested(ctx, func(c Connections) (*ConnectionTest, error) { return c.TestConnection(ctx, in.Name) })
+	})
+	try := operation("try-connection", http.MethodPost, "/connections/test", "Log in as a new or changed connection would, and keep nothing", "connections")
+	try.Description = "Without a password that of the saved connection of the same name is used, when host and port are the same."
+	register(a, try, func(ctx context.Context, in *struct{ Body ConnectionChange }) (*body[ConnectionTest], error) {
+		if in.Body.Password != "" && in.Body.Secret != "" {
+			return nil, bothSecrets()
+		}
+		return a.tested(ctx, func(c Connections) (*ConnectionTest, error) { return c.TryConnection(ctx, in.Body) })
+	})
+}
+
+func bothSecrets() error {
+	return &sparkwright.Error{Code: sparkwright.CodeInvalid, Message: "password and secret exclude one another", Remedy: "send one of them"}
 }
 
 func (a *API) putConnection(ctx context.Context, c ConnectionChange, mustBeNew bool) (*body[Connection], error) {
@@ -112,7 +132,7 @@ func (a *API) putConnection(ctx context.Context, c ConnectionChange, mustBeNew b
 		return nil, absent("connections")
 	}
 	if c.Password != "" && c.Secret != "" {
-		return nil, &sparkwright.Error{Code: sparkwright.CodeInvalid, Message: "password and secret exclude one another", Remedy: "send one of them"}
+		return nil, bothSecrets()
 	}
 	out, err := a.cfg.Connections.PutConnection(ctx, c, mustBeNew)
 	if err != nil {
@@ -121,17 +141,18 @@ func (a *API) putConnection(ctx context.Context, c ConnectionChange, mustBeNew b
 	return reply(*out, nil)
 }
 
-func (a *API) testConnection(ctx context.Context, in *ConnectionPath) (*body[ConnectionTest], error) {
+// tested tells what a login saw. The database's own refusal is an answer too.
+func (a *API) tested(ctx context.Context, test func(Connections) (*ConnectionTest, error)) (*body[ConnectionTest], error) {
 	if a.cfg.Connections == nil {
 		return nil, absent("connections")
 	}
-	out, err := a.cfg.Connections.TestConnection(ctx, in.Name)
+	out, err := test(a.cfg.Connections)
 	switch sparkwright.ErrorCode(err) {
 	case "":
 		return reply(*out, nil)
 	case sparkwright.CodeNotFound, sparkwright.CodeInternal:
 		return nil, err
-	default: // the database's own refusal is the answer
+	default:
 		return reply(ConnectionTest{Problem: problemOf(ctx, a.cfg.Log, err)}, nil)
 	}
 }

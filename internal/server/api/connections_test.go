@@ -20,6 +20,8 @@ type desk struct {
 	mu     sync.Mutex
 	list   map[string]api.ConnectionChange
 	change api.SettingsChange
+	tried  api.ConnectionChange
+	demo   api.DemoState
 }
 
 func (d *desk) Connections(context.Context) ([]api.Connection, error) {
@@ -63,6 +65,38 @@ func (d *desk) TestConnection(_ context.Context, name string) (*api.ConnectionTe
 	}
 }
 
+func (d *desk) TryConnection(ctx context.Context, c api.ConnectionChange) (*api.ConnectionTest, error) {
+	d.mu.Lock()
+	d.tried = c
+	d.mu.Unlock()
+	return d.TestConnection(ctx, c.Name)
+}
+
+func (d *desk) SettingKeys(context.Context) ([]api.SettingKey, error) {
+	return []api.SettingKey{{Key: "spark.master", Kind: "text", Default: "local[*]", About: "where", Variable: "SPARKWRIGHT_SPARK_MASTER", Environment: true}}, nil
+}
+
+func (d *desk) Suggest(_ context.Context, req sparkwright.Request, n int) ([]api.Suggestion, error) {
+	if req.Connection != "shop" {
+		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "there is no such connection")
+	}
+	all := []api.Suggestion{{Question: "How many t0000 are there?", Tables: req.Tables}, {Question: "two", Tables: []string{}}}
+	return all[:min(n, len(all))], nil
+}
+
+func (d *desk) Demo(context.Context) (*api.DemoState, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &d.demo, nil
+}
+
+func (d *desk) StartDemo(ctx context.Context) (*api.DemoState, error) {
+	d.mu.Lock()
+	d.demo = api.DemoState{State: "failed", Connection: "shop", Err: &sparkwright.Error{Code: sparkwright.CodeResource, Message: "the disk is full", Remedy: "free some"}}
+	d.mu.Unlock()
+	return d.Demo(ctx)
+}
+
 func (d *desk) Settings(context.Context) (*api.SettingsBody, error) {
 	return &api.SettingsBody{Values: map[string]any{"spark.master": "local[*]"}, Secrets: map[string]bool{"model.api_key": true}}, nil
 }
@@ -87,6 +121,10 @@ func (d *desk) Catalog(_ context.Context, connection string) (*sparkwright.Catal
 			t.Comment = "Subscriptions that were cancelled"
 			t.Columns = append(t.Columns, sparkwright.Column{Name: "churned_at", Type: "timestamp with time zone", BaseType: "timestamptz", Comment: "when"})
 			t.PrimaryKey = []string{"id"}
+			t.Columns[1].Stats = &sparkwright.ColumnStats{
+				NullFraction: 0.25, Distinct: 3, AvgWidth: 8, MostCommon: []sparkwright.ValueCount{{Value: "2025-01-01", Fraction: 0.5}},
+				Histogram: []string{"2024-01-01", "2024-06-01", "2025-12-31"},
+			}
 		}
 		c.Tables = append(c.Tables, t)
 	}
@@ -100,7 +138,9 @@ func (d *desk) Plan(_ context.Context, req sparkwright.Request) (*api.Plan, erro
 func withDesk(t *testing.T) (*bundle, *desk) {
 	t.Helper()
 	d := &desk{list: map[string]api.ConnectionChange{}}
-	return setup(t, func(c *api.Config) { c.Connections, c.Settings, c.Catalog, c.Planner = d, d, d, d }), d
+	return setup(t, func(c *api.Config) {
+		c.Connections, c.Settings, c.Catalog, c.Planner, c.Suggester, c.Demo = d, d, d, d, d, d
+	}), d
 }
 
 func TestConnections(t *testing.T) {
@@ -141,6 +181,15 @@ func TestConnections(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	wantProblem(t, call(http.MethodPost, "/api/v1/connections/nope/test", nil), http.StatusNotFound, sparkwright.CodeNotFound, "")
+	try := map[string]any{"name": "shop", "host": "db", "user": "reader", "password": canary + "-try", "auth_method": "iam"}
+	if got := want[api.ConnectionTest](t, call(http.MethodPost, "/api/v1/connections/test", try), http.StatusOK); !got.OK || d.tried.Password != canary+"-try" || d.tried.AuthMethod != "iam" || d.list["shop"].Password != canary+"-pw" {
+		t.Errorf("%+v, tried %+v", got, d.tried)
+	}
+	try["name"] = "locked"
+	if got := want[api.ConnectionTest](t, call(http.MethodPost, "/api/v1/connections/test", try), http.StatusOK); got.OK || got.Problem == nil {
+		t.Errorf("%+v", got)
+	}
+	wantProblem(t, call(http.MethodPost, "/api/v1/connections/test", map[string]any{"name": "x", "password": canary, "secret": "env:" + canary}), http.StatusBadRequest, sparkwright.CodeInvalid, "exclude")
 	if r := call(http.MethodDelete, "/api/v1/connections/shop", nil); r.StatusCode != http.StatusNoContent {
 		t.Errorf("HTTP %d", r.StatusCode)
 	}
@@ -209,6 +258,10 @@ func TestSettingsAndPlan(t *testing.T) {
 	if strings.Contains(r.text, canary) || strings.Contains(b.log.String(), canary) {
 		t.Error("a secret came back, or is in the log")
 	}
+	keys := want[api.SettingKeys](t, b.call(t, http.MethodGet, "/api/v1/settings/reference", nil), http.StatusOK)
+	if len(keys.Keys) != 1 || keys.Keys[0].Variable != "SPARKWRIGHT_SPARK_MASTER" || !keys.Keys[0].Environment {
+		t.Errorf("%+v", keys)
+	}
 	plan := want[api.Plan](t, b.call(t, http.MethodPost, "/api/v1/plan", map[string]any{"question": "q"}), http.StatusOK)
 	if plan.Placement.Reason != "asked: q" || plan.Bytes != 5 {
 		t.Errorf("%+v", plan)
@@ -222,7 +275,7 @@ func TestSettingsAndPlan(t *testing.T) {
 func TestAbsentResources(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/api/v1/connections", "/api/v1/connections/x/tables", "/api/v1/settings"} {
+	for _, path := range []string{"/api/v1/connections", "/api/v1/connections/x/tables", "/api/v1/connections/x/suggestions", "/api/v1/settings", "/api/v1/settings/reference", "/api/v1/demo"} {
 		wantProblem(t, b.call(t, http.MethodGet, path, nil), http.StatusServiceUnavailable, sparkwright.CodeUnavailable, "not served here")
 	}
 	wantProblem(t, b.call(t, http.MethodPost, "/api/v1/plan", map[string]any{"question": "q"}), http.StatusServiceUnavailable, sparkwright.CodeUnavailable, "not served here")

@@ -22,6 +22,7 @@ type Results interface {
 	CSV(ctx context.Context, m *sparkwright.Manifest, w io.Writer, neutral bool) error
 	Parquet(ctx context.Context, m *sparkwright.Manifest, w io.Writer) error
 	Arrow(ctx context.Context, m *sparkwright.Manifest, w io.Writer) error
+	Compare(ctx context.Context, a, b *sparkwright.Manifest, n int) (*result.Difference, error)
 	// Forget removes what is kept beside an attempt's result.
 	Forget(attemptID string) error
 }

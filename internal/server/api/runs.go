@@ -209,7 +209,7 @@ func (a *API) await(ctx context.Context, run *sparkwright.Run, wait time.Duratio
 func (a *API) list(ctx context.Context, in *struct {
 	State   string `query:"state" enum:"queued,generating,checking,awaiting_approval,running,succeeded,failed,declined,cancelled"`
 	Session string `query:"session" maxLength:"200"`
-	Text    string `query:"q" doc:"Words of the question" maxLength:"200"`
+	Text    string `query:"q" doc:"Words of the question, of how it was understood, or of the id" maxLength:"200"`
 	Pinned  bool   `query:"pinned" doc:"Only those that are kept"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 	Cursor  string `query:"cursor" doc:"next of the page before" maxLength:"200"`

@@ -403,3 +403,18 @@ func TestSlowBodyIsCut(t *testing.T) {
 		t.Errorf("HTTP %d", resp.StatusCode)
 	}
 }
+
+// A run is found by words of its question, of how it was understood, and by
+// its id, in any order and mixed.
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	id := b.ask(t, map[string]any{"question": "Orders by country"}).ID
+	b.ask(t, map[string]any{"question": "Customers by country"})
+	b.engine.bring(t, id, sparkwright.RunFailed, func(r *sparkwright.Run) { r.Understood = "count of sales.orders by nation, 100% of them" })
+	for query, found := range map[string]int{"country": 2, "ORDERS": 1, "nation+orders": 1, "customers+nation": 0, id: 1, "100%25": 1, "1%25": 0} {
+		if got := want[api.RunList](t, b.call(t, http.MethodGet, "/api/v1/runs?q="+query, nil), http.StatusOK); len(got.Runs) != found {
+			t.Errorf("%s finds %d", query, len(got.Runs))
+		}
+	}
+}

@@ -11,6 +11,24 @@ type Settings interface {
 	// ChangeSettings sets what is given and leaves the rest; a null value sets a
 	// key back to its default. CodeInvalid names the key.
 	ChangeSettings(ctx context.Context, change SettingsChange) (*SettingsBody, error)
+	// SettingKeys describes every key, in the order of the file.
+	SettingKeys(ctx context.Context) ([]SettingKey, error)
+}
+
+// SettingKey describes one setting.
+type SettingKey struct {
+	Key         string `json:"key" example:"spark.master"`
+	Kind        string `json:"kind" enum:"text,number,boolean"`
+	Default     any    `json:"default"`
+	About       string `json:"about" doc:"What it is, with its unit; words of code in backquotes"`
+	Variable    string `json:"variable" doc:"The environment variable that comes before the file"`
+	Environment bool   `json:"environment" doc:"The variable is set: what is changed here does not count"`
+	Secret      bool   `json:"secret" doc:"It is never given back"`
+}
+
+// SettingKeys are all settings.
+type SettingKeys struct {
+	Keys []SettingKey `json:"keys"`
 }
 
 // SettingsBody are all settings. Secrets are never among them.
@@ -33,6 +51,14 @@ func (a *API) registerSettings() {
 				return nil, absent("settings")
 			}
 			return settingsReply(a.cfg.Settings.Settings(ctx))
+		})
+	register(a, operation("describe-settings", http.MethodGet, "/settings/reference", "What every setting means", "settings"),
+		func(ctx context.Context, _ *struct{}) (*body[SettingKeys], error) {
+			if a.cfg.Settings == nil {
+				return nil, absent("settings")
+			}
+			keys, err := a.cfg.Settings.SettingKeys(ctx)
+			return reply(SettingKeys{Keys: keys}, err)
 		})
 	put := operation("put-settings", http.MethodPut, "/settings", "Change settings", "settings")
 	put.Description = "Keys that are not named stay as they are. Most settings hold from the next start of the server on."

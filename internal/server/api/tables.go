@@ -39,7 +39,17 @@ type TableList struct {
 func (a *API) registerTables() {
 	list := operation("list-tables", http.MethodGet, "/connections/{name}/tables", "List or search the tables of a connection", "connections")
 	register(a, list, a.tables)
-	register(a, operation("get-table", http.MethodGet, "/connections/{name}/tables/{schema}/{table}", "Columns, keys, comments and statistics of a table", "connections"), a.table)
+	register(a, operation("get-table", http.MethodGet, "/connections/{name}/tables/{schema}/{table}", "Columns, keys, comments and statistics of a table", "connections"),
+		func(ctx context.Context, in *TablePath) (*body[sparkwright.Table], error) {
+			t, err := a.table(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			if !a.showValues(ctx) {
+				t = withoutValues(t)
+			}
+			return reply(*t, nil)
+		})
 }
 
 func (a *API) catalog(ctx context.Context, connection string) ([]sparkwright.Table, error) {
@@ -103,19 +113,21 @@ func holds(t *sparkwright.Table, words []string) bool {
 	return true
 }
 
-func (a *API) table(ctx context.Context, in *struct {
+// TablePath names a table.
+type TablePath struct {
 	ConnectionPath
 	Schema string `path:"schema" maxLength:"256"`
 	Table  string `path:"table" maxLength:"256"`
-},
-) (*body[sparkwright.Table], error) {
+}
+
+func (a *API) table(ctx context.Context, in *TablePath) (*sparkwright.Table, error) {
 	all, err := a.catalog(ctx, in.Name)
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
 		if all[i].Schema == in.Schema && all[i].Name == in.Table {
-			return reply(all[i], nil)
+			return &all[i], nil
 		}
 	}
 	return nil, &sparkwright.Error{Code: sparkwright.CodeNotFound, Message: "the connection has no table of that name", Remedy: "see " + Prefix + "/connections/" + in.Name + "/tables"}
