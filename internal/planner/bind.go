@@ -124,6 +124,9 @@ func (b *binder) checkShape() error {
 	if len(q.items) == 0 {
 		return refuse(sparkwright.DeclineNotUnderstood, "It is not clear what to show.")
 	}
+	if q.limit > 0 && len(q.dims) > 0 && q.items[0].m == nil && q.items[0].kind != itemBucket && q.each {
+		return refuse(sparkwright.DeclineNotUnderstood, "The first rows of each group cannot be chosen by the built-in planner.")
+	}
 	// a property before which a number of rows of something is required: groups
 	if q.head != nil && q.head.attr != nil && q.head.ent == nil {
 		for _, c := range q.conds {
@@ -587,68 +590,4 @@ func (b *binder) drop(e *entity) {
 			return
 		}
 	}
-}
-
-// dateOf finds the date that a range or bucket is about.
-func (b *binder) dateOf(chain []*entity, verb, unit string) (*column, error) {
-	if verb != "" {
-		for _, e := range append(append([]*entity(nil), chain...), b.p.tops...) {
-			if c := dateColumn(e.t, verb); c != nil && saysVerb(c, verb) {
-				return c, nil
-			}
-		}
-	}
-	for _, e := range chain {
-		if c := dateColumn(e.t, ""); c != nil {
-			return c, nil
-		}
-		var dates []string
-		for _, c := range e.t.cols {
-			if c.isDate() && !isAudit(c) {
-				dates = append(dates, qualified(c))
-			}
-		}
-		if len(dates) > 1 {
-			r := refuse(sparkwright.DeclineAmbiguous, "There is more than one date that this can be about: %s.", strings.Join(dates, ", "))
-			r.choices = dates
-			return nil, r
-		}
-	}
-	// a parent that has the only date
-	var found *column
-	best := 1e9
-	for _, t := range b.s.tables {
-		p := b.s.between(b.p.root, t)
-		if len(p) != 1 || p[0].toMany() || len(p[0]) == 0 {
-			continue
-		}
-		c := dateColumn(t, "")
-		if c == nil {
-			continue
-		}
-		switch d := p[0].cost(); {
-		case d < best:
-			found, best = c, d
-		case d == best && b.partOf(found.t) && !b.partOf(t):
-		case d == best && b.partOf(t) && !b.partOf(found.t):
-			found = c
-		case d == best:
-			return nil, refuse(sparkwright.DeclineAmbiguous, "There is more than one date that this can be about: %s, %s.", qualified(found), qualified(c))
-		}
-	}
-	if found == nil {
-		return nil, refuse(sparkwright.DeclineUnanswerable, "No date column belongs to %s.", b.p.root.view)
-	}
-	_ = unit
-	return found, nil
-}
-
-// partOf reports whether the root is named as a part of t: order_items of orders.
-func (b *binder) partOf(t *table) bool {
-	for _, w := range t.words {
-		if !contains(b.p.root.words, w) {
-			return false
-		}
-	}
-	return len(t.words) < len(b.p.root.words)
 }

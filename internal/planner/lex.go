@@ -51,6 +51,10 @@ func irregular(low string) string {
 		return "index"
 	case "statuses":
 		return "status"
+	case "came":
+		return "come"
+	case "went":
+		return "go"
 	case "sold":
 		return "sell"
 	case "bought":

@@ -249,11 +249,25 @@ func (p *parser) valueAt(i int) ([]valueRef, int) {
 	}
 	if i < len(p.t) && p.t[i].kind == tokWord {
 		t := p.t[i]
-		if r := p.s.stems[t.stem]; len(r) > 0 && len(t.low) > 2 && !functionWord(t.low) && !keyword(t.low) {
+		r := p.s.stems[t.stem]
+		r = slices.DeleteFunc(slices.Clone(r), func(v valueRef) bool { return otherForm(t.low, v.value) })
+		if len(r) > 0 && len(t.low) > 2 && !functionWord(t.low) && !keyword(t.low) {
 			return r, 1
 		}
 	}
 	return nil, 0
+}
+
+// otherForm reports whether a word is a form of a verb that the value is not:
+// tickets that were "opened" need not be "open".
+func otherForm(word, value string) bool {
+	value = strings.ToLower(value)
+	for _, end := range []string{"ed", "ing"} {
+		if strings.HasSuffix(word, end) != strings.HasSuffix(value, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // valueLike keeps ordinary words in small letters from being read as values

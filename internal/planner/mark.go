@@ -3,16 +3,16 @@ package planner
 // mark is everything that reading changes, so that an alternative that fails
 // leaves no trace.
 type mark struct {
-	i, ctx, items, dims, conds, order, notes, limit int
-	ents                                            []int
-	verb                                            string
-	agt, superl, top, distinct                      bool
-	head                                            *node
+	i, ctx, items, dims, conds, order, notes, limit, noun int
+	ents                                                  []int
+	verb                                                  string
+	agt, superl, top, distinct                            bool
+	head                                                  *node
 }
 
 func (p *parser) mark() mark {
 	m := mark{
-		i: p.i, ctx: len(p.q.context), items: len(p.q.items), dims: len(p.q.dims), conds: len(p.q.conds), order: len(p.q.order),
+		i: p.i, noun: p.noun, ctx: len(p.q.context), items: len(p.q.items), dims: len(p.q.dims), conds: len(p.q.conds), order: len(p.q.order),
 		notes: len(p.q.notes), limit: p.q.limit, verb: p.verb, agt: p.agt, superl: p.q.superl, top: p.q.top, distinct: p.q.distinct, head: p.q.head,
 	}
 	for _, e := range p.q.context {
@@ -25,7 +25,7 @@ func (p *parser) mark() mark {
 func (p *parser) reset(m mark) bool {
 	p.fail(p.i)
 	q := p.q
-	p.i, p.verb, p.agt = m.i, m.verb, m.agt
+	p.i, p.noun, p.verb, p.agt = m.i, m.noun, m.verb, m.agt
 	q.context, q.order, q.notes = q.context[:m.ctx], q.order[:m.order], q.notes[:m.notes]
 	q.items, q.dims = q.items[:min(m.items, len(q.items))], q.dims[:min(m.dims, len(q.dims))]
 	if len(q.conds) > m.conds {

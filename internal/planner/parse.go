@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type parser struct {
 	verb string // stem of the last verb, until something else is read
 	agt  bool   // the last verb was a participle: "by" names who did it
 	base int    // entities known when the last clause began
+	noun int    // where the last noun ended: what stands before is no verb
 }
 
 func (p *parser) at(k int) token {
@@ -344,13 +346,17 @@ func (p *parser) np() *node {
 	for range 3 {
 		mark := p.i
 		if c := p.boolColumn(false); c != nil {
-			if _, n := p.entityAt(p.i); n > 0 {
+			if e, n := p.entityAt(p.i); n > 0 {
+				if !c.attr.of(e.t) {
+					p.i = mark
+					c = p.adjective()
+				}
 				pre = append(pre, c)
 				continue
 			}
 			p.i = mark
 		}
-		if n := p.noun(); n != nil {
+		if n := p.readNoun(); n != nil {
 			for _, c := range pre {
 				p.attach(n, c)
 			}
@@ -400,15 +406,30 @@ func (p *parser) adjective() *cond {
 			}
 		}
 	}
-	if c := p.boolColumn(neg); c != nil {
-		return c
+	mark := p.i
+	b := p.boolColumn(neg)
+	after := p.i
+	if b != nil {
+		if e, n := p.entityAt(p.i); n == 0 || b.attr.of(e.t) {
+			return b
+		}
+		p.i = mark // "active members", where only branches can be active or not
 	}
 	if c := p.valueList(nil); c != nil {
 		c.neg = neg
 		return c
 	}
+	if b != nil {
+		p.i = after
+		return b
+	}
 	p.i = save
 	return nil
+}
+
+// of reports whether the attribute can be a column of the table.
+func (a *attr) of(t *table) bool {
+	return slices.ContainsFunc(a.cands, func(c attrCand) bool { return c.c.t == t })
 }
 
 // restOfColumn takes a word of the value's own column after the value:
@@ -469,9 +490,9 @@ func (p *parser) boolWords(w []string) []attrCand {
 	return found
 }
 
-// noun reads the longest table or column name. A table alone is an entity;
+// readNoun reads the longest table or column name. A table alone is an entity;
 // where both fit equally long, both are kept.
-func (p *parser) noun() *node {
+func (p *parser) readNoun() *node {
 	e, en := p.entityAt(p.i)
 	a, an := p.attrAt(p.i)
 	if p.cur().kind == tokQuoted && an > 0 && a.cands[0].score < 1 {
@@ -482,6 +503,9 @@ func (p *parser) noun() *node {
 	}
 	if en > 0 && an > en && participle(p.t[p.i+an-1].low) && oneOf(p.at(p.i+an).low, "in on at by between before after since from during with to") {
 		an = 0 // "books published in 2020": the date, not a property
+	}
+	if en > 0 && an > en && a.cands[0].c.isBool() {
+		an = 0 // "payments succeeded": those of which it is true, not a property
 	}
 	if _, vn := p.valueAt(p.i); vn > max(en, an) {
 		return nil
@@ -509,5 +533,29 @@ func (p *parser) noun() *node {
 	if n.ent != nil && n.attr != nil && n.ent.score < n.attr.cands[0].score {
 		n.ent = nil
 	}
+	p.compound(n)
+	p.noun = p.i
 	return n
+}
+
+// compound reads two tables that are named together, "product category", as
+// the second one, when a row of the first belongs to one of it. A capital
+// letter begins a name.
+func (p *parser) compound(n *node) {
+	if n.ent == nil || n.plural || p.cur().kind != tokWord || p.cur().cap {
+		return
+	}
+	e, k := p.entityAt(p.i)
+	if e == nil || e.score < 1 {
+		return
+	}
+	for _, x := range p.s.edges[n.ent.t.id] {
+		if x.to == e.t && x.toOne && x.declared {
+			last := p.t[p.i+k-1].low
+			n.ent, n.attr, n.plural = e, nil, strings.HasSuffix(last, "s") && !strings.HasSuffix(last, "ss")
+			n.text += " " + p.text(p.i, p.i+k)
+			p.i += k
+			return
+		}
+	}
 }

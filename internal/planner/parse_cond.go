@@ -1,5 +1,7 @@
 package planner
 
+import "slices"
+
 // orCond reads a condition followed by "or" and another one.
 func (p *parser) orCond() bool {
 	e := p.focus()
@@ -159,7 +161,7 @@ func (p *parser) place(e *entity) bool {
 	save := p.i
 	prep := ""
 	switch {
-	case p.any("in", "from", "of", "at", "on", "to", "for", "within", "into", "through", "across", "among", "inside", "under", "around", "out of"):
+	case p.any("in", "from", "of", "at", "on", "to", "for", "within", "into", "through", "across", "among", "inside", "under", "around", "about", "out of"):
 		prep = p.at(p.i - 1).low
 	case p.agt && p.any("by"):
 		prep = "by"
@@ -167,7 +169,7 @@ func (p *parser) place(e *entity) bool {
 		prep = "via"
 	default:
 		// an object right after a verb: "serve Italian food", "wrote publications"
-		if t := p.at(p.i - 1); t.kind != tokWord || !p.s.relationVerb(t.stem) && !oneOf(t.low, "have has had") {
+		if t := p.at(p.i - 1); t.kind != tokWord || p.noun == p.i || !p.s.relationVerb(t.stem) && !oneOf(t.low, "have has had") {
 			return false
 		}
 	}
@@ -187,7 +189,7 @@ func (p *parser) place(e *entity) bool {
 	}
 	p.i = save
 	if prep != "" {
-		p.any("in", "from", "of", "at", "on", "to", "for", "within", "into", "through", "across", "among", "inside", "under", "around", "out of", "by", "via", "using")
+		p.any("in", "from", "of", "at", "on", "to", "for", "within", "into", "through", "across", "among", "inside", "under", "around", "about", "out of", "by", "via", "using")
 	}
 	p.det()
 	n := p.np()
@@ -307,7 +309,7 @@ func (p *parser) clause(e *entity, lead string) bool {
 		return p.absent(e) || back()
 	}
 	if p.any("no", "zero", "without", "not any", "not made any", "never made any", "not", "never") {
-		for p.cur().kind == tokWord && p.s.relationVerb(p.cur().stem) && participle(p.cur().low) {
+		for p.cur().kind == tokWord && p.verbOfAbsence() {
 			p.i++
 		}
 		p.any("any", "a", "an", "no")
@@ -349,6 +351,27 @@ func (p *parser) clause(e *entity, lead string) bool {
 	return back()
 }
 
+// verbOfAbsence reports whether a participle only ties what there is none of to
+// the rest: "never opened a ticket". The name of a property, "rating", is none.
+func (p *parser) verbOfAbsence() bool {
+	t := p.cur()
+	if !participle(t.low) {
+		return false
+	}
+	if a, n := p.attrAt(p.i); n > 0 && a.cands[0].score >= 0.9 {
+		return false
+	}
+	if p.s.relationVerb(t.stem) {
+		return true
+	}
+	save := p.i
+	p.i++
+	p.any("any", "a", "an")
+	e, _ := p.entityAt(p.i)
+	p.i = save
+	return e != nil && slices.ContainsFunc(e.t.cols, func(c *column) bool { return c.isDate() && saysVerb(c, t.stem) })
+}
+
 // absent reads what there is none of: related rows, or a value.
 func (p *parser) absent(e *entity) bool {
 	if e == nil {
@@ -376,7 +399,7 @@ func (p *parser) absent(e *entity) bool {
 // present reads a property alone, "with a coupon": it is true, or known.
 func (p *parser) present(e *entity) bool {
 	save := p.i
-	n := p.noun()
+	n := p.readNoun()
 	if n == nil || n.attr == nil || n.ent != nil || e == nil || !p.ended() && !p.peek("and|,|in|on|for|per|by|from|since|grouped|ordered|to|were|was|are|is|that|who") {
 		p.i = save
 		return false
@@ -500,7 +523,7 @@ func (p *parser) predicate(e *entity) bool {
 // with 'A'", "email missing", "status active".
 func (p *parser) attrCond(e *entity) bool {
 	save := p.i
-	n := p.noun()
+	n := p.readNoun()
 	if n == nil || n.attr == nil {
 		p.i = save
 		return false

@@ -258,6 +258,10 @@ func (p *parser) relative() *dateRange {
 		return nil
 	}
 	p.i++
+	if y := p.at(p.i + 1); n == 0 && oneOf(p.cur().low, "of in") && y.kind == tokNumber && len(y.text) == 4 {
+		p.i = save // "the last quarter of 2024" is not the last one before today
+		return nil
+	}
 	switch {
 	case n == 0 && oneOf(word, "this current"):
 		lo := trunc(unit)

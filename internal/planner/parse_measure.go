@@ -562,6 +562,9 @@ func dateColumn(t *table, verb string) *column {
 // saysVerb reports whether the name of a date holds a verb, or a noun made of
 // it: registration_date for "registered".
 func saysVerb(c *column, verb string) bool {
+	if c.isDate() && contains(c.said, verb) {
+		return true
+	}
 	for _, w := range c.words {
 		if w == verb || len(verb) >= 5 && len(w) >= 5 && (strings.HasPrefix(w, verb) || strings.HasPrefix(verb, w)) {
 			return true

@@ -145,6 +145,11 @@ func (p *parser) verbs() bool {
 		}
 		p.i = save
 	}
+	if dated && participle(t.low) && p.at(p.i+1).low == "by" && p.i > 0 {
+		p.base, p.agt = len(p.q.context), true // "opened by": who did it
+		p.i++
+		return true
+	}
 	named := false
 	for _, tb := range p.s.tables {
 		named = named || len(tb.words) == 1 && tb.words[0] == t.stem
@@ -159,6 +164,13 @@ func (p *parser) verbs() bool {
 		p.base = len(p.q.context)
 		p.agt = participle(t.low)
 		p.i++
+		if participle(t.low) && !oneOf(t.stem, placeVerbs) {
+			save := p.i
+			if p.date() != nil || p.unitAhead(save) {
+				p.verb = t.stem
+			}
+			p.i = save
+		}
 		if p.ended() && !oneOf(t.stem, stemList("make have exist place associate")) && len(p.q.dims) == 0 {
 			p.i--
 			return false
@@ -172,6 +184,9 @@ func (p *parser) verbs() bool {
 	}
 	return false
 }
+
+// placeVerbs say no more of a date than that something happened then.
+var placeVerbs = stemList("make place exist occur happen record list produce have do go come give get take use find submit")
 
 // unitAhead reports whether "in each year" or the like begins at token i.
 func (p *parser) unitAhead(i int) bool {

@@ -28,6 +28,7 @@ type column struct {
 	full   []string // the name as written, as words for people
 	unique bool
 	hint   []string // stems of the first words of the comment
+	said   []string // stems of the verbs in the comment of a date: "When the customer registered"
 }
 
 // schema is the index of a catalog for linking.
@@ -141,6 +142,9 @@ func (s *schema) indexTable(t *table, prefix string, further []string) {
 			c.core = c.words
 		}
 		c.hint = commentHead(src.Comment)
+		if c.isDate() {
+			c.said = commentVerbs(src.Comment)
+		}
 		t.cols = append(t.cols, c)
 		s.indexValues(c)
 	}
@@ -160,6 +164,19 @@ func commentHead(comment string) []string {
 	}
 	if len(out) > 4 {
 		return nil
+	}
+	return out
+}
+
+// commentVerbs are the stems of the participles in the first sentence of a
+// comment.
+func commentVerbs(comment string) []string {
+	var out []string
+	first, _, _ := strings.Cut(comment, ";")
+	for _, tk := range tokenize(first) {
+		if tk.kind == tokWord && participle(tk.low) {
+			out = append(out, tk.stem)
+		}
 	}
 	return out
 }

@@ -233,7 +233,7 @@ func (s *schema) relationVerb(stem string) bool {
 var relationVerbs = stemList(`serve present publish write hold own belong live reside locate situate associate relate assign
 make place contain include flow run work employ appear receive get give attach connect link correspond occur happen
 exist use place submit produce list record register have pass lie come find go purchase order buy handle manage borrow rent watch visit read play drive treat prescribe review rate direct operate supply
-teach enroll take offer provide earn attend involve represent generate issue process file post`)
+teach enroll take sell offer provide earn attend involve represent generate issue process file post`)
 
 func stemList(words string) string {
 	var b strings.Builder
