@@ -68,9 +68,9 @@ bench: build ## measure: both arms in one run, median of several
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/queue
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench
 
-eval: build ## score the generator; SUITE=DIR for another suite, ANSWERS=FILE to go on where it broke off
+eval: build ## score the generator; SUITE=DIR for another suite, ANSWERS=FILE to go on where it broke off, EVAL=FLAGS
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./eval -rules internal/planner -parallel 2 $(if $(SUITE),-suite $(SUITE)) $(if $(ANSWERS),-resume -json $(ANSWERS))
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) eval $(or $(SUITE),eval/natural-spark) --rules internal/planner $(if $(ANSWERS),--resume --answers $(ANSWERS)) $(EVAL)
 
 cross: ## build for every supported system
 	for p in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \

@@ -60,6 +60,8 @@ type app struct {
 	reads     *reader.Reader
 	runs      *supervisor.Service
 	uploads   *upload.Store
+
+	measured measured // what eval puts between the generator and its model
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {

@@ -128,6 +128,9 @@ func modelOf(ctx context.Context, s *settings.Settings) (m sparkwright.Model, wh
 // generator is the chosen model, else the built-in planner. What was chosen is
 // said, unless nothing else was configured.
 func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, error) {
+	if a.measured.replay != nil {
+		return a.generatorOf(a.measured.replay)
+	}
 	c := a.chosen(ctx)
 	switch {
 	case c.err != nil:
@@ -145,7 +148,7 @@ func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, err
 		return nil, "", err
 	}
 	a.say("model", c.ID()+": "+c.Why)
-	return codegen.New(model, a.codegenOptions()), "model " + model.Name(), nil
+	return a.generatorOf(model)
 }
 
 // codegenOptions are how prompts are made and what tokens cost.

@@ -1,4 +1,4 @@
-package main
+package eval
 
 import (
 	"bufio"
@@ -14,8 +14,8 @@ import (
 
 // openAnswers opens the file of answers, and reads what it has when it is to
 // be kept. A last line that was not finished is dropped. No name, no file.
-func openAnswers(path string, keep bool) (done map[string]answer, f *os.File, err error) {
-	done = map[string]answer{}
+func openAnswers(path string, keep bool) (done map[string]Answer, f *os.File, err error) {
+	done = map[string]Answer{}
 	if path == "" {
 		return done, nil, nil
 	}
@@ -25,7 +25,7 @@ func openAnswers(path string, keep bool) (done map[string]answer, f *os.File, er
 	var end int64
 	for r := bufio.NewReader(f); keep; {
 		line, e := r.ReadBytes('\n')
-		var a answer
+		var a Answer
 		if e != nil || json.Unmarshal(line, &a) != nil {
 			break
 		}
@@ -39,7 +39,7 @@ func openAnswers(path string, keep bool) (done map[string]answer, f *os.File, er
 	return done, f, nil
 }
 
-func writeAnswer(f *os.File, a answer) error {
+func writeAnswer(f *os.File, a *Answer) error {
 	if f == nil {
 		return nil
 	}

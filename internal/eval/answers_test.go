@@ -1,4 +1,4 @@
-package main
+package eval
 
 import (
 	"os"
@@ -15,7 +15,7 @@ func TestAnswersResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"a", "b"} {
-		if err = writeAnswer(f, answer{ID: id, Rows: [][]any{{1}}, Outcome: right}); err != nil {
+		if err = writeAnswer(f, &Answer{ID: id, Rows: [][]any{{1}}, Outcome: Right}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,16 +26,16 @@ func TestAnswersResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	done, f, err := openAnswers(path, true)
-	if err != nil || len(done) != 2 || done["b"].Outcome != right {
+	if err != nil || len(done) != 2 || done["b"].Outcome != Right {
 		t.Fatalf("%v, %v", done, err)
 	}
-	if err = writeAnswer(f, answer{ID: "c", Outcome: declined}); err == nil {
+	if err = writeAnswer(f, &Answer{ID: "c", Outcome: Declined}); err == nil {
 		err = closeAnswers(f)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, f, err = openAnswers(path, true); err != nil || len(done) != 3 || done["c"].Outcome != declined {
+	if done, f, err = openAnswers(path, true); err != nil || len(done) != 3 || done["c"].Outcome != Declined {
 		t.Errorf("%v, %v", done, err)
 	}
 	_ = f.Close()

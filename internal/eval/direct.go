@@ -1,19 +1,27 @@
-package main
+package eval
 
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sparkwright/sparkwright"
 )
 
-// direct is a Runner that hands the SQL of a planner's analysis to PostgreSQL,
-// for quick measurements without Spark.
-type direct struct{ db Database }
+// Direct is an Asker that hands the SQL of the planner's analysis to
+// PostgreSQL, for quick measurements without Spark.
+type Direct struct {
+	DB        *Databases
+	Generator sparkwright.Generator
 
-var _ Runner = direct{}
+	mu       sync.Mutex
+	catalogs map[string]*sparkwright.Catalog
+}
+
+var _ Asker = (*Direct)(nil)
 
 var (
 	analysisSQL   = regexp.MustCompile(`(?s)^result = spark\.sql\("""\n(.*)\n"""\)\s*$`)
@@ -23,13 +31,63 @@ var (
 	pythonEscapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
 )
 
-// Run implements Runner.
-func (d direct) Run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) ([]string, [][]any, error) {
-	m := analysisSQL.FindStringSubmatch(analysis.Code)
-	if m == nil {
-		return nil, nil, sparkwright.Errorf(sparkwright.CodeInvalid, "the analysis is not one SQL statement")
+// Catalog is the catalog of a database, read once.
+func (d *Direct) Catalog(ctx context.Context, database string) (*sparkwright.Catalog, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c, ok := d.catalogs[database]; ok {
+		return c, nil
 	}
-	return d.db.Query(ctx, database, translate(m[1]))
+	c, err := d.DB.Catalog(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	if d.catalogs == nil {
+		d.catalogs = map[string]*sparkwright.Catalog{}
+	}
+	d.catalogs[database] = c
+	return c, nil
+}
+
+// Ask implements Asker.
+func (d *Direct) Ask(ctx context.Context, q *Question) (*Reply, error) {
+	cat, err := d.Catalog(ctx, q.Database)
+	if err != nil {
+		return nil, err
+	}
+	var previous *sparkwright.Previous
+	var reply *sparkwright.GenerateReply
+	for _, text := range append(slices.Clone(q.Previous), q.Question) {
+		reply, err = d.Generator.Generate(ctx, sparkwright.GenerateRequest{Question: text, Instructions: q.Glossary(), Catalog: cat, Previous: previous})
+		if err != nil {
+			return nil, err
+		}
+		next := &sparkwright.Previous{Questions: []string{text}}
+		if previous != nil {
+			next.Questions = append(slices.Clone(previous.Questions), text)
+		}
+		if a := reply.Analysis; a != nil {
+			next.Code, next.Understood = a.Code, a.Understood
+		}
+		previous = next
+	}
+	out := &Reply{Declined: reply.Declined, Usage: reply.Usage}
+	if reply.Analysis == nil {
+		return out, nil
+	}
+	out.Understood, out.Code, out.Generator = reply.Analysis.Understood, reply.Analysis.Code, reply.Analysis.Generator
+	m := analysisSQL.FindStringSubmatch(reply.Analysis.Code)
+	if m == nil {
+		out.Failed = "the analysis is not one SQL statement"
+		return out, nil
+	}
+	_, rows, err := d.DB.Query(ctx, q.Database, translate(m[1]))
+	if err != nil {
+		out.Failed = err.Error()
+		return out, ctx.Err()
+	}
+	out.Rows = rows
+	return out, nil
 }
 
 // translate writes the planner's Spark SQL as PostgreSQL has it.

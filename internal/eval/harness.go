@@ -1,294 +1,171 @@
-// Command eval measures how often questions are answered, and rightly.
-//
-// With -suite DIR it takes DIR/questions.jsonl and DIR/databases/*.sql; without,
-// the project's own questions over the demo data. Every question is given to
-// the generator, its analysis is carried out, and the rows are compared with
-// those of the hand-written SQL.
-//
-// Scoring is by execution match: {a, b} in a gold SELECT or GROUP BY means that
-// any non-empty choice of those columns is right (and further columns are
-// accepted), {} in GROUP BY repeats the choice, semicolons separate
-// alternatives. Names and order of columns are ignored, numbers have a relative
-// tolerance of 1e-6, and the order of rows counts when the question asks for
-// one. Rows for a question that cannot be answered are wrong.
-package main
+package eval
 
 import (
 	"context"
-	_ "embed"
 	"errors"
-	"flag"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sparkwright/sparkwright"
-	"github.com/sparkwright/sparkwright/internal/pgembed"
-	"github.com/sparkwright/sparkwright/internal/planner"
 )
 
-func main() {
-	pgembed.KeeperMain()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "eval:", err)
-		os.Exit(1)
-	}
+// Asker answers questions. Implementations are safe for concurrent use.
+type Asker interface {
+	// Ask answers one question after those before it. An error means that the
+	// measurement cannot go on; an answer that failed is in the reply.
+	Ask(ctx context.Context, q *Question) (*Reply, error)
 }
 
-// options are the flags.
-type options struct {
-	suite string // directory of the suite
-	json  string // file for the rows of every answer
-	sql   bool   // show the code of every answer
-	// direct hands the planner's SQL to PostgreSQL instead of Spark.
-	direct bool
-	// resume keeps the answers of an earlier, broken off measurement.
-	resume   bool
-	parallel int
-	rules    string // directory of the planner's sources
+// Reply is what came of a question: rows, or a decline, or a failure.
+type Reply struct {
+	Rows       [][]any
+	Declined   *sparkwright.Declined
+	Failed     string // why there are no rows
+	Understood string
+	Code       string
+	Generator  string
+	Usage      sparkwright.Usage
+	Repairs    int
+	Findings   int // of the lint, told with the answer
 }
 
-func run(ctx context.Context, args []string, out, progress io.Writer) error {
-	var o options
-	fs := flag.NewFlagSet("eval", flag.ContinueOnError)
-	fs.SetOutput(progress)
-	fs.StringVar(&o.suite, "suite", "", "directory with questions.jsonl and databases/*.sql; default: the demo data")
-	fs.StringVar(&o.json, "json", "", "write the rows of every answer to this file, one JSON object a line")
-	fs.BoolVar(&o.resume, "resume", false, "keep the answers that the file of -json has already")
-	fs.IntVar(&o.parallel, "parallel", 1, "questions at a time; results do not depend on it")
-	fs.BoolVar(&o.sql, "sql", false, "show what was understood and the code, for every answer")
-	fs.BoolVar(&o.direct, "direct", false, "hand the planner's SQL to PostgreSQL instead of Spark: quick, while working on the planner")
-	fs.StringVar(&o.rules, "rules", "", "look through the planner's sources in this directory for names of the suite")
-	if err := fs.Parse(args); err != nil {
-		return sparkwright.Errorf(sparkwright.CodeInvalid, "%w", err)
-	}
-	dir, err := os.MkdirTemp("", "sparkwright-eval-")
-	if err != nil {
-		return sparkwright.Errorf(sparkwright.CodeResource, "cannot make a directory: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	db, err := startServer(ctx, filepath.Join(dir, "pg"), filepath.Join(cache, "sparkwright", "postgresql"), func(s string) { _, _ = fmt.Fprintln(progress, s) })
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-		defer cancel()
-		_ = db.Close(end)
-	}()
-	var questions []question
-	if o.suite == "" {
-		questions, err = prepareDemo(ctx, db, progress)
-	} else {
-		questions, err = prepare(ctx, db, o.suite)
-	}
-	if err != nil {
-		return err
-	}
-	var runner Runner = direct{db: db}
-	if !o.direct {
-		sp, e := startSpark(ctx, db, filepath.Join(dir, "results"), func(s string) { _, _ = fmt.Fprintln(progress, s) })
-		if e != nil {
-			return e
-		}
-		defer sp.close(context.WithoutCancel(ctx))
-		runner = sp
-	}
-	h := &harness{db: db, gen: planner.New(), runner: runner, out: out, verbose: o.sql, catalogs: map[string]*sparkwright.Catalog{}}
-	list, err := h.all(ctx, questions, o)
-	if err != nil {
-		return err
-	}
-	if o.rules != "" {
-		var all []*sparkwright.Catalog
-		for _, c := range h.catalogs {
-			all = append(all, c)
-		}
-		named, err := rulesNaming(o.rules, all)
-		if err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(out, "names of this suite's tables and columns in the rules of the planner: %d %s\n\n", len(named), strings.Join(named, " "))
-	}
-	return report(out, list)
+// Outcome is how a question ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Right    Outcome = "right"
+	Wrong    Outcome = "wrong"
+	Declined Outcome = "declined"
+	Failed   Outcome = "failed" // no rows and not declined
+)
+
+// Answer is one line of the file of answers.
+type Answer struct {
+	ID         string                    `json:"id"`
+	Rows       [][]any                   `json:"rows"`
+	Declined   bool                      `json:"declined"`
+	Reason     sparkwright.DeclineReason `json:"reason,omitempty"`
+	Error      string                    `json:"error,omitempty"`
+	Outcome    Outcome                   `json:"outcome"`
+	Detail     string                    `json:"detail,omitempty"` // what was understood, or why not
+	Code       string                    `json:"code,omitempty"`
+	Generator  string                    `json:"generator,omitempty"`
+	Usage      sparkwright.Usage         `json:"usage"`
+	Repairs    int                       `json:"repairs,omitempty"`
+	Findings   int                       `json:"findings,omitempty"`
+	Seconds    float64                   `json:"seconds"`
+	AnsweredAt time.Time                 `json:"answered_at"`
 }
 
-//go:embed shop/questions.jsonl
-var shopQuestions string
-
-// prepareDemo loads the demo data and reads the project's own questions.
-func prepareDemo(ctx context.Context, db *server, progress io.Writer) ([]question, error) {
-	if err := db.LoadDemo(ctx, func(s string) { _, _ = fmt.Fprintln(progress, s) }); err != nil {
-		return nil, err
-	}
-	return parseQuestions("shop/questions.jsonl", strings.NewReader(shopQuestions))
+// Scored is a question with its answer.
+type Scored struct {
+	Question
+	Answer Answer
 }
 
-// prepare loads the databases and reads the questions.
-func prepare(ctx context.Context, db Database, suite string) ([]question, error) {
-	questions, err := readQuestions(filepath.Join(suite, "questions.jsonl"))
+// Good reports whether a question ended as it should.
+func (s *Scored) Good() bool {
+	if s.Answerable {
+		return s.Answer.Outcome == Right
+	}
+	return s.Answer.Outcome == Declined
+}
+
+// Options say how a suite is run.
+type Options struct {
+	Answers  string // file for every answer, one JSON object a line; "" = none
+	Resume   bool   // keep the answers that the file has already
+	Parallel int    // questions at a time; results do not depend on it
+	// Told is called after each question, one call at a time; may be nil.
+	Told func(done, all int, s *Scored)
+}
+
+// Run asks every question of the suite that the file of answers does not have
+// yet, scores what comes, and adds it to the file.
+func Run(ctx context.Context, suite *Suite, ask Asker, gold Gold, o Options) ([]Scored, error) {
+	done, file, err := openAnswers(o.Answers, o.Resume)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
-	for _, q := range questions {
-		if seen[q.Database] {
-			continue
-		}
-		seen[q.Database] = true
-		script, err := os.ReadFile(filepath.Join(suite, "databases", filepath.Base(q.Database)+".sql")) //nolint:gosec // the suite is the caller's choice
-		if err != nil {
-			return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "cannot read the database %q: %w", q.Database, err)
-		}
-		if err := db.Load(ctx, q.Database, string(script)); err != nil {
-			return nil, err
-		}
-	}
-	return questions, nil
-}
-
-// harness asks questions and scores the answers, several at a time.
-type harness struct {
-	mu       sync.Mutex // of db, catalogs and out
-	db       Database
-	gen      sparkwright.Generator
-	runner   Runner
-	out      io.Writer
-	verbose  bool
-	catalogs map[string]*sparkwright.Catalog
-}
-
-// answer is what is written with -json.
-type answer struct {
-	ID       string  `json:"id"`
-	Rows     [][]any `json:"rows"`
-	Declined bool    `json:"declined"`
-	Error    string  `json:"error,omitempty"`
-	Outcome  outcome `json:"outcome"`
-	Detail   string  `json:"detail,omitempty"`
-}
-
-// all asks every question that the file of answers does not have yet, and
-// adds its answer to the file.
-func (h *harness) all(ctx context.Context, questions []question, o options) ([]scored, error) {
-	done, file, err := openAnswers(o.json, o.resume)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]scored, len(questions))
+	list := make([]Scored, len(suite.Questions))
+	var mu sync.Mutex // of file and count
+	count := 0
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, o.parallel))
-	for i, q := range questions {
+	group.SetLimit(max(1, o.Parallel))
+	for i := range suite.Questions {
+		q := &suite.Questions[i]
 		if a, ok := done[q.ID]; ok {
-			list[i] = scored{question: q, Outcome: a.Outcome, Detail: a.Detail}
+			list[i] = Scored{Question: *q, Answer: a}
+			count++
 			continue
 		}
 		group.Go(func() error {
-			s, a, e := h.one(ctx, q)
+			a, e := one(ctx, q, ask, gold)
 			if e != nil {
 				return e
 			}
-			list[i] = s
-			a.Outcome, a.Detail = s.Outcome, s.Detail
-			h.mu.Lock()
-			defer h.mu.Unlock()
+			list[i] = Scored{Question: *q, Answer: *a}
+			mu.Lock()
+			defer mu.Unlock()
+			count++
+			if o.Told != nil {
+				o.Told(count, len(list), &list[i])
+			}
 			return writeAnswer(file, a)
 		})
 	}
-	if err = errors.Join(group.Wait(), closeAnswers(file)); err != nil {
+	err = errors.Join(group.Wait(), closeAnswers(file))
+	return list, err
+}
+
+func one(ctx context.Context, q *Question, ask Asker, gold Gold) (*Answer, error) {
+	began := time.Now()
+	r, err := ask.Ask(ctx, q)
+	if err != nil {
 		return nil, err
 	}
-	for _, s := range list {
-		if s.Outcome == wrong || s.Outcome == failed {
-			_, _ = fmt.Fprintf(h.out, "%s: %s: %s\n  %s\n", s.Outcome, s.ID, s.Question, s.Detail)
+	a := &Answer{
+		ID: q.ID, Detail: r.Understood, Code: r.Code, Generator: r.Generator, Usage: r.Usage, Repairs: r.Repairs, Findings: r.Findings,
+		Seconds: time.Since(began).Seconds(), AnsweredAt: began.UTC().Truncate(time.Second),
+	}
+	switch {
+	case r.Declined != nil:
+		a.Outcome, a.Declined, a.Reason, a.Detail = Declined, true, r.Declined.Reason, r.Declined.Message
+	case r.Failed != "":
+		a.Outcome, a.Error = Failed, r.Failed
+	default:
+		a.Outcome, a.Rows = Wrong, r.Rows
+		if a.Rows == nil {
+			a.Rows = [][]any{}
+		}
+		if q.Answerable {
+			ok, err := matchesGold(ctx, gold, q, a.Rows)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				a.Outcome = Right
+			}
 		}
 	}
-	return list, nil
+	return a, ctx.Err()
 }
 
-func (h *harness) catalog(ctx context.Context, database string) (*sparkwright.Catalog, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if c, ok := h.catalogs[database]; ok {
-		return c, nil
-	}
-	c, err := h.db.Catalog(ctx, database)
-	if err == nil {
-		h.catalogs[database] = c
-	}
-	return c, err
-}
-
-func (h *harness) one(ctx context.Context, q question) (scored, answer, error) {
-	s, a := scored{question: q}, answer{ID: q.ID}
-	cat, err := h.catalog(ctx, q.Database)
-	if err != nil {
-		return s, a, err
-	}
-	reply, err := h.gen.Generate(ctx, sparkwright.GenerateRequest{Question: q.Question, Instructions: q.glossary(), Catalog: cat})
-	if err != nil {
-		return s, a, err
-	}
-	if d := reply.Declined; d != nil {
-		s.Outcome, s.Detail, a.Declined = declined, d.Message, true
-		if h.verbose {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			_, _ = fmt.Fprintf(h.out, "-- %s: %s\n-- declined (%s): %s\n-- near: %v; could: %q\n\n", q.ID, q.Question, d.Reason, d.Message, d.Near, d.Could)
-		}
-		return s, a, nil
-	}
-	if h.verbose {
-		h.mu.Lock()
-		_, _ = fmt.Fprintf(h.out, "-- %s: %s\n-- %s\n%s\n", q.ID, q.Question, reply.Analysis.Understood, reply.Analysis.Code)
-		h.mu.Unlock()
-	}
-	_, rows, err := h.runner.Run(ctx, q.Database, cat, reply.Analysis)
-	if err != nil {
-		s.Outcome, s.Detail, a.Error = failed, err.Error(), err.Error()
-		return s, a, ctx.Err()
-	}
-	if rows == nil {
-		rows = [][]any{}
-	}
-	a.Rows = rows
-	s.Outcome, s.Detail = wrong, reply.Analysis.Understood
-	if q.Answerable {
-		ok, err := h.compare(ctx, q, rows)
-		if err != nil {
-			return s, a, err
-		}
-		if ok {
-			s.Outcome = right
-		}
-	}
-	return s, a, nil
-}
-
-// compare reports whether rows equal those of an alternative of the gold. An
-// alternative that does not run is passed over, unless none runs.
-func (h *harness) compare(ctx context.Context, q question, rows [][]any) (bool, error) {
-	h.mu.Lock() // one session a database
-	defer h.mu.Unlock()
+// matchesGold reports whether rows equal those of an alternative of the gold.
+// An alternative that does not run is passed over, unless none runs.
+func matchesGold(ctx context.Context, db Gold, q *Question, rows [][]any) (bool, error) {
 	ordered := asksOrder(q.Question)
+	if q.GoldRows != nil {
+		return matches(gold{Rows: q.GoldRows}, rows, false), nil
+	}
 	var errs []error
 	alternatives := expandGold(q.GoldSQL)
 	for _, alt := range alternatives {
-		names, want, err := h.db.Query(ctx, q.Database, alt.SQL)
+		names, want, err := db.Query(ctx, q.Database, alt.SQL)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -301,4 +178,35 @@ func (h *harness) compare(ctx context.Context, q question, rows [][]any) (bool, 
 		return false, sparkwright.Errorf(sparkwright.CodeInvalid, "no SQL of %s runs: %w", q.ID, errors.Join(errs...))
 	}
 	return false, nil
+}
+
+// Agree reports whether the two SQL texts of a question, which were written
+// apart from one another, answer the same; why says where they do not.
+func Agree(ctx context.Context, db Gold, q *Question) (why string, err error) {
+	_, rows, err := db.Query(ctx, q.Database, q.CheckSQL)
+	if err != nil {
+		return "check_sql does not run: " + err.Error(), ctx.Err()
+	}
+	ok, err := matchesGold(ctx, db, q, rows)
+	switch {
+	case err != nil:
+		return "gold_sql does not run: " + err.Error(), ctx.Err()
+	case len(rows) == 0:
+		return "both may be empty, which any wrong query is, too", nil
+	case !ok:
+		return "gold_sql and check_sql have different answers", nil
+	}
+	return "", nil
+}
+
+// ReadAnswers reads a file of answers that Run has written.
+func ReadAnswers(path string) (map[string]Answer, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "the answers cannot be read: %w", err)
+	}
+	done, f, err := openAnswers(path, true)
+	if err != nil {
+		return nil, err
+	}
+	return done, closeAnswers(f)
 }

@@ -1,4 +1,4 @@
-package main
+package eval
 
 import (
 	"fmt"
@@ -19,10 +19,10 @@ const everyday = " id name names title date day days month year years week quart
 	"value values count total amount price cost rate rating score size length area height age email phone description comment text active " +
 	"quantity since created updated start end first last open closed high low rank level order orders group list data table record date_of the "
 
-// rulesNaming lists the tables and columns that the planner's rules name: the
+// RulesNaming lists the tables and columns that the planner's rules name: the
 // rules are about English and about catalogs in general, never about one
 // database. dir holds the planner's sources.
-func rulesNaming(dir string, catalogs []*sparkwright.Catalog) ([]string, error) {
+func RulesNaming(dir string, catalogs []*sparkwright.Catalog) ([]string, error) {
 	literals, err := literalsOf(dir)
 	if err != nil {
 		return nil, err

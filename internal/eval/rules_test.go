@@ -1,4 +1,4 @@
-package main
+package eval
 
 import (
 	"os"
@@ -11,12 +11,12 @@ import (
 	"github.com/sparkwright/sparkwright"
 )
 
-const rulesDir = "../internal/planner"
+const rulesDir = "../planner"
 
 // shopCatalog reads the names of the demo's tables out of its script.
 func shopCatalog(t *testing.T) *sparkwright.Catalog {
 	t.Helper()
-	text, err := os.ReadFile("../internal/demo/shop.sql")
+	text, err := os.ReadFile("../demo/shop.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +37,10 @@ func shopCatalog(t *testing.T) *sparkwright.Catalog {
 }
 
 // The planner's rules are about English and catalogs in general: none names a
-// table or a column of a suite. `eval -rules` says the same of any suite.
+// table or a column of a suite. `sparkwright eval --rules` says the same of any suite.
 func TestRulesNameNoSuite(t *testing.T) {
 	t.Parallel()
-	got, err := rulesNaming(rulesDir, []*sparkwright.Catalog{shopCatalog(t)})
+	got, err := RulesNaming(rulesDir, []*sparkwright.Catalog{shopCatalog(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +56,14 @@ func TestRulesNamingFindsNames(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := rulesNaming(dir, []*sparkwright.Catalog{shopCatalog(t)})
+	got, err := RulesNaming(dir, []*sparkwright.Catalog{shopCatalog(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"order_items", "warehouse"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := rulesNaming(t.TempDir(), nil); err == nil {
+	if _, err := RulesNaming(t.TempDir(), nil); err == nil {
 		t.Error("an empty directory has no rules to look through")
 	}
 }

@@ -1,8 +1,7 @@
-package main
+package eval
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
@@ -103,31 +102,6 @@ func TestMatches(t *testing.T) {
 				t.Errorf("matches = %v", got)
 			}
 		})
-	}
-}
-
-func TestShopQuestions(t *testing.T) {
-	t.Parallel()
-	list, err := parseQuestions("shop/questions.jsonl", strings.NewReader(shopQuestions))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answerable := 0
-	seen := map[string]bool{}
-	for _, q := range list {
-		if seen[q.ID] {
-			t.Errorf("%s is there twice", q.ID)
-		}
-		seen[q.ID] = true
-		if q.Answerable {
-			answerable++
-		}
-		if q.Answerable != (q.GoldSQL != "") {
-			t.Errorf("%s: an answerable question needs SQL, another one must have none", q.ID)
-		}
-	}
-	if answerable < 30 {
-		t.Errorf("%d answerable questions, want 30 or more", answerable)
 	}
 }
 

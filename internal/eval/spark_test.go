@@ -1,65 +1,77 @@
-package main
+package eval
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
+	"testing"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/artifact"
-	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
-	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/readplan"
-	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
-// spark is a Runner that does what a run does: the rendered script on the
-// managed Spark, reading PostgreSQL over JDBC.
+// spark is an Asker that carries out the generator's analysis as a run does:
+// the rendered script on the managed Spark, reading PostgreSQL over JDBC.
 type spark struct {
-	server *server
+	server *Server
 	exec   *connect.Executor
+	direct *Direct // for the catalog
+	gen    sparkwright.Generator
 	dir    string
 	count  atomic.Int64
 }
 
-var _ Runner = (*spark)(nil)
-
-// startSpark finds or installs the local runtime. Spark itself starts with the
-// first question.
-func startSpark(ctx context.Context, srv *server, dir string, progress func(string)) (*spark, error) {
-	home, err := settings.Home()
-	if err != nil {
-		return nil, err
-	}
-	s, err := settings.Load(home)
-	if err != nil {
-		return nil, err
-	}
-	rt, err := localruntime.Install(ctx, localruntime.Options{
-		Home: home, Python: s.Runtime.Python, MavenURL: s.Runtime.MavenURL, Progress: progress,
-	})
-	if err != nil {
-		return nil, err
-	}
-	exec := connect.New(connect.Config{Runtime: rt, Master: "local[*]", DriverMemory: s.Spark.DriverMemory, PoolSize: 2})
-	return &spark{server: srv, exec: exec, dir: dir}, nil
+func startSpark(t *testing.T, srv *Server, gen sparkwright.Generator) *spark {
+	t.Helper()
+	exec := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[*]", DriverMemory: "2g", PoolSize: 2})
+	t.Cleanup(func() { exec.Close(context.Background()) })
+	return &spark{server: srv, exec: exec, gen: gen, direct: &Direct{DB: srv.Databases}, dir: t.TempDir()}
 }
 
-// Run implements Runner.
-func (r *spark) Run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) ([]string, [][]any, error) {
+// Ask implements Asker.
+func (r *spark) Ask(ctx context.Context, q *Question) (*Reply, error) {
+	catalog, err := r.direct.Catalog(ctx, q.Database)
+	if err != nil {
+		return nil, err
+	}
+	req := sparkwright.GenerateRequest{Question: q.Question, Instructions: q.Glossary(), Catalog: catalog}
+	if len(q.Previous) > 0 {
+		req.Previous = &sparkwright.Previous{Questions: slices.Clone(q.Previous)}
+	}
+	g, err := r.gen.Generate(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	out := &Reply{Declined: g.Declined}
+	if g.Declined != nil {
+		return out, nil
+	}
+	out.Understood, out.Code = g.Analysis.Understood, g.Analysis.Code
+	out.Rows, err = r.run(ctx, q.Database, catalog, g.Analysis)
+	if sparkwright.ErrorCode(err) == sparkwright.CodeJobFailed {
+		out.Failed, err = err.Error(), nil
+	}
+	return out, err
+}
+
+func (r *spark) run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) ([][]any, error) {
 	id := fmt.Sprintf("r_eval%d", r.count.Add(1))
-	conn := r.server.srv.Connection()
-	conn.Database = database
+	conn, cred, err := r.server.Login(ctx, database)
+	if err != nil {
+		return nil, err
+	}
 	url, err := postgres.JDBCURL(conn, "sparkwright/"+id)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	reads := readplan.Plan(catalog, analysis.Views, readplan.Options{Cores: 2})
 	spec := jobscript.Spec{
@@ -70,49 +82,38 @@ func (r *spark) Run(ctx context.Context, database string, catalog *sparkwright.C
 	}
 	script, err := jobscript.Render(spec)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	h, err := r.exec.Submit(ctx, sparkwright.Job{
 		Attempt:  sparkwright.Attempt{ID: spec.AttemptID, RunID: id, Number: 1, Script: script},
 		Location: spec.Location,
-		Secrets:  map[string]string{jobscript.UserEnv(0): conn.User, jobscript.PasswordEnv(0): r.server.password},
+		Secrets:  map[string]string{jobscript.UserEnv(0): cred.User, jobscript.PasswordEnv(0): cred.Password},
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := r.await(ctx, h); err != nil {
-		return nil, nil, err
-	}
-	return rowsOf(ctx, spec)
-}
-
-func (r *spark) await(ctx context.Context, h sparkwright.Handle) error {
 	for {
 		r.exec.Wait(ctx, h)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		out, err := r.exec.Poll(ctx, h, silent{})
+		outcome, err := r.exec.Poll(ctx, h, silent{})
 		switch {
 		case err != nil:
-			return err
-		case out.State == sparkwright.AttemptSucceeded:
-			return nil
-		case out.State.Final():
-			diagnose.Explain(out.Fault)
-			return sparkwright.Errorf(sparkwright.CodeJobFailed, "%s: %s", out.Fault.Class, out.Fault.Message)
+			return nil, err
+		case outcome.State == sparkwright.AttemptSucceeded:
+			return rowsOf(ctx, spec)
+		case outcome.State.Final():
+			return nil, sparkwright.Errorf(sparkwright.CodeJobFailed, "%s: %s", outcome.Fault.Class, outcome.Fault.Message)
 		}
 	}
 }
 
 // rowsOf reads every row of a result; numbers keep their digits.
-func rowsOf(ctx context.Context, spec jobscript.Spec) (columns []string, rows [][]any, err error) {
+func rowsOf(ctx context.Context, spec jobscript.Spec) (rows [][]any, err error) {
 	m, err := artifact.Load(spec.Location, spec.RunID, spec.AttemptID)
 	if err != nil {
-		return nil, nil, err
-	}
-	for _, c := range m.Schema {
-		columns = append(columns, c.Name)
+		return nil, err
 	}
 	err = artifact.Rows(ctx, m, func(cells []json.RawMessage) error {
 		row := make([]any, len(cells))
@@ -126,12 +127,7 @@ func rowsOf(ctx context.Context, spec jobscript.Spec) (columns []string, rows []
 		rows = append(rows, row)
 		return nil
 	})
-	return columns, rows, err
-}
-
-func (r *spark) close(ctx context.Context) {
-	r.exec.Close(ctx)
-	_ = os.RemoveAll(r.dir)
+	return rows, err
 }
 
 // silent is a Sink for output that nobody reads.

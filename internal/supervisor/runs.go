@@ -22,6 +22,7 @@ type Request struct {
 	Question     string
 	Instructions string
 	Connection   string   // all its tables, when Tables is empty
+	Parent       string   // run that it follows up
 	Tables       []string // connection.schema.table, schema.table or table
 	Code         string   // analysis to run as it is; then Question may be empty
 	Batch        bool     // spark-submit instead of a warm session
@@ -36,6 +37,7 @@ type Request struct {
 func (r *Request) asked() sparkwright.Request {
 	out := sparkwright.Request{
 		Question: r.Question, Instructions: r.Instructions, Connection: r.Connection, Tables: r.Tables, Code: r.Code, CodeOnly: r.CodeOnly,
+		Parent: r.Parent,
 	}
 	if r.Batch {
 		out.Executor = "batch"
