@@ -10,6 +10,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/awscloud"
 	"github.com/sparkwright/sparkwright/internal/codegen"
+	"github.com/sparkwright/sparkwright/internal/grounding"
 	"github.com/sparkwright/sparkwright/internal/model/anthropic"
 	"github.com/sparkwright/sparkwright/internal/model/bedrock"
 	"github.com/sparkwright/sparkwright/internal/model/codegenagent"
@@ -154,7 +155,10 @@ func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, err
 // codegenOptions are how prompts are made and what tokens cost.
 func (a *app) codegenOptions() codegen.Options {
 	m := a.settings.Model
-	return codegen.Options{MaxTokens: m.MaxTokens, Cost: m.Cost}
+	return codegen.Options{
+		MaxTokens: m.MaxTokens, Cost: m.Cost,
+		Grounding: grounding.Options{Tokens: m.SchemaTokens, Share: grounding.Share(m.ShareValues)},
+	}
 }
 
 // modelInfos lists the models for GET /api/v1/meta.

@@ -1,10 +1,11 @@
 // Package codegen has a text model write the analysis for a question.
 //
-// The model sees the structure of the selected tables, the question and the
-// user's instructions. It never sees rows, statistics, credentials, hosts or
-// URLs. What others wrote (names, comments, enum labels, error messages) is
-// marked as such, kept to one line, and limited in length. The prompts are the
-// files in prompts; a change of them shows in the golden tests.
+// The model sees the tables that matter for the question as package grounding
+// describes them, the question and the user's instructions. It never sees rows,
+// credentials, hosts or URLs, and of values only what Options.Grounding shares.
+// What others wrote (names, comments, labels, error messages) is marked as such,
+// kept to one line, and limited in length. The prompts are the files in prompts;
+// a change of them shows in the golden tests.
 package codegen
 
 import (
@@ -18,6 +19,7 @@ import (
 	"text/template"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/grounding"
 )
 
 //go:embed prompts
@@ -26,6 +28,8 @@ var prompts embed.FS
 // Options are how a Generator asks. The zero value is useful.
 type Options struct {
 	MaxTokens int // of a reply, with the reasoning that some models count in; 0 = 8000
+	// Grounding bounds the description of the tables.
+	Grounding grounding.Options
 	// Cost is what so many tokens of a model cost, in US dollars; nil or 0 = not
 	// known.
 	Cost func(model string, in, out int) float64
@@ -36,6 +40,7 @@ type Options struct {
 type Generator struct {
 	model     sparkwright.Model
 	opt       Options
+	describer grounding.Describer
 	system    string
 	templates *template.Template
 	version   string
@@ -57,18 +62,18 @@ func New(model sparkwright.Model, opt Options) *Generator {
 		opt:       opt,
 		system:    string(system),
 		templates: template.Must(template.ParseFS(prompts, "prompts/*.tmpl")),
-		version:   version(prompts, model.Name(), opt.MaxTokens),
+		version:   version(prompts, model.Name(), opt),
 	}
 }
 
 // readingVersion is raised when another description of the tables, or another
 // reading of replies, makes another analysis of the same prompts and reply.
-const readingVersion = 1
+const readingVersion = 2
 
 // version is the hash of the prompts, the model and how its replies are read.
-func version(prompts fs.FS, model string, maxTokens int) string {
+func version(prompts fs.FS, model string, opt Options) string {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%d %q %d", readingVersion, model, maxTokens)
+	_, _ = fmt.Fprintf(h, "%d %q %d %+v", readingVersion, model, opt.MaxTokens, opt.Grounding)
 	err := fs.WalkDir(prompts, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -123,8 +128,9 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 	if req.Catalog == nil || len(req.Catalog.Tables) == 0 {
 		return sparkwright.ModelRequest{}, sparkwright.Errorf(sparkwright.CodeInvalid, "there is no table to ask about")
 	}
+	tables, _ := g.describer.Describe(req.Catalog, subject(req), req.Instructions, needed(req), g.opt.Grounding)
 	text, err := g.render("user.md.tmpl", map[string]any{
-		"Tables":       describe(req.Catalog),
+		"Tables":       tables,
 		"Instructions": block(req.Instructions, maxInstructions),
 		"Question":     block(req.Question, maxQuestion),
 		"Previous":     earlier(req.Previous),
@@ -142,14 +148,36 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 	return sparkwright.ModelRequest{System: g.system, User: text, MaxTokens: g.opt.MaxTokens}, err
 }
 
+// subject is what the tables are chosen for: a follow-up is about what the
+// questions before it were about, too.
+func subject(req sparkwright.GenerateRequest) string {
+	text := req.Question
+	if p := req.Previous; p != nil {
+		text += "\n" + strings.Join(p.Questions[max(0, len(p.Questions)-2):], "\n")
+	}
+	return text
+}
+
+// needed are the views that earlier code reads.
+func needed(req sparkwright.GenerateRequest) []string {
+	var list []string
+	if req.Repair != nil {
+		list = append(list, Views(req.Repair.Code, req.Catalog)...)
+	}
+	if req.Previous != nil {
+		list = append(list, Views(req.Previous.Code, req.Catalog)...)
+	}
+	return list
+}
+
 // earlier is what the prompt tells of the conversation; nil for none.
 func earlier(p *sparkwright.Previous) *sparkwright.Previous {
 	if p == nil || len(p.Questions) == 0 {
 		return nil
 	}
-	out := &sparkwright.Previous{Code: block(p.Code, maxCode), Understood: quoted(p.Understood, maxEarlier)}
+	out := &sparkwright.Previous{Code: block(p.Code, maxCode), Understood: grounding.Quoted(p.Understood, maxEarlier)}
 	for _, q := range p.Questions {
-		out.Questions = append(out.Questions, quoted(q, maxEarlier))
+		out.Questions = append(out.Questions, grounding.Quoted(q, maxEarlier))
 	}
 	return out
 }

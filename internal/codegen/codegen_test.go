@@ -166,22 +166,30 @@ func TestPrompts(t *testing.T) {
 	golden(t, "system", prompt(t, tests[0].req).System)
 }
 
-func TestWideCatalog(t *testing.T) {
+// The description of the tables is bounded; what earlier code reads is in it.
+func TestLargeCatalog(t *testing.T) {
 	t.Parallel()
-	wide := sparkwright.Table{View: "wide", Name: "wide", Schema: "public", Kind: sparkwright.KindTable}
-	for i := range 1600 {
-		wide.Columns = append(wide.Columns, sparkwright.Column{
-			Name: fmt.Sprintf("measured_value_number_%04d", i), Type: "character varying(40)", BaseType: "varchar",
-			Comment: strings.Repeat("comment ", 50), Enum: []string{strings.Repeat("label", 9), "b"},
+	large := &sparkwright.Catalog{}
+	for i := range 300 {
+		name := fmt.Sprintf("things_%03d", i)
+		large.Tables = append(large.Tables, sparkwright.Table{
+			View: name, Name: name, Schema: "public", Kind: sparkwright.KindTable, Columns: []sparkwright.Column{
+				{Name: "id", Type: "bigint", BaseType: "int8"}, {Name: "colour", Type: "text", BaseType: "text", Comment: strings.Repeat("comment ", 50)},
+			},
 		})
 	}
-	got := prompt(t, sparkwright.GenerateRequest{Question: "q", Catalog: &sparkwright.Catalog{Tables: []sparkwright.Table{wide}}})
-	for _, col := range wide.Columns {
-		if !strings.Contains(got.User, "- "+col.Name+": string") {
-			t.Fatalf("column %s is missing", col.Name)
+	large.Tables[222].Columns[1].Name = "viscosity"
+	got := prompt(t, sparkwright.GenerateRequest{
+		Question: "mean viscosity", Catalog: large,
+		Previous: &sparkwright.Previous{Questions: []string{"q"}, Code: "result = spark.table('things_111')"},
+		Repair:   &sparkwright.Repair{Code: "result = spark.table('things_099')"},
+	})
+	for _, view := range []string{"things_222", "things_111", "things_099"} {
+		if !strings.Contains(got.User, "view "+view+":") {
+			t.Errorf("%s is missing", view)
 		}
 	}
-	if len(got.User) > 250_000 || !strings.Contains(got.User, "left out, to save room") {
+	if len(got.User) > 14_000 || !strings.Contains(got.User, "of 300 tables") {
 		t.Errorf("the prompt has %d bytes", len(got.User))
 	}
 }

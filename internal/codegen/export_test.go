@@ -8,5 +8,5 @@ func VersionOf(prompts map[string]string, model string) string {
 	for path, text := range prompts {
 		files[path] = &fstest.MapFile{Data: []byte(text)}
 	}
-	return version(files, model, 1)
+	return version(files, model, Options{})
 }

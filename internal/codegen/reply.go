@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/grounding"
 )
 
 var (
@@ -52,7 +53,7 @@ func because(text string) string {
 	if text == "" {
 		return "it was empty"
 	}
-	return "it began: " + clip(text, 200)
+	return "it began: " + grounding.Clip(text, 200)
 }
 
 // blocks returns the fenced Python blocks; the last one may lack its end.
@@ -85,13 +86,13 @@ func analysis(code string) *sparkwright.Analysis {
 	for _, text := range head {
 		m := headLines.FindStringSubmatch(text)
 		switch {
-		case m == nil || line(m[2]) == "":
+		case m == nil || grounding.Line(m[2]) == "":
 		case strings.EqualFold(m[1], "understood"):
 			if a.Understood == "" {
-				a.Understood = clip(m[2], 500)
+				a.Understood = grounding.Clip(m[2], 500)
 			}
 		default:
-			a.Assumptions = append(a.Assumptions, clip(m[2], 500))
+			a.Assumptions = append(a.Assumptions, grounding.Clip(m[2], 500))
 		}
 	}
 	return a
@@ -112,11 +113,11 @@ func header(code string) (head []string, rest string) {
 
 func parseDeclined(lines []string) *sparkwright.Declined {
 	m := declined.FindStringSubmatch(lines[0])
-	d := &sparkwright.Declined{Reason: sparkwright.DeclineReason(strings.ToLower(m[1])), Message: clip(strings.TrimRight(m[2], "*_` "), 500)}
+	d := &sparkwright.Declined{Reason: sparkwright.DeclineReason(strings.ToLower(m[1])), Message: grounding.Clip(strings.TrimRight(m[2], "*_` "), 500)}
 	for _, text := range lines[1:] {
 		choice, found := strings.CutPrefix(strings.TrimSpace(text), "- ")
-		if found && len(d.Choices) < 5 && line(choice) != "" {
-			d.Choices = append(d.Choices, clip(choice, 300))
+		if found && len(d.Choices) < 5 && grounding.Line(choice) != "" {
+			d.Choices = append(d.Choices, grounding.Clip(choice, 300))
 		}
 	}
 	if d.Message == "" {

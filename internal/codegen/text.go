@@ -1,13 +1,13 @@
 package codegen
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/grounding"
 )
 
 // Limits of what enters a prompt, in runes.
@@ -18,42 +18,6 @@ const (
 	maxFault        = 1500
 	maxEarlier      = 2000 // each earlier question
 )
-
-// line makes foreign text one line: control and invisible characters become
-// spaces, runs of spaces one.
-func line(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	return strings.Join(strings.Fields(text), " ")
-}
-
-// clip is line, with at most limit runes.
-func clip(text string, limit int) string {
-	text = line(text)
-	if len(text) <= limit {
-		return text
-	}
-	if runes := []rune(text); len(runes) > limit {
-		return string(runes[:limit]) + "…"
-	}
-	return text
-}
-
-// quoted writes foreign text as a JSON string, which cannot close a tag.
-func quoted(text string, limit int) string {
-	out, err := json.Marshal(clip(text, limit))
-	if err != nil {
-		return `""`
-	}
-	return string(out)
-}
-
-// safe keeps text from closing a tag.
-func safe(text string) string { return strings.ReplaceAll(text, "</", "< /") }
 
 // block is text of several lines between two tags: it can neither close them
 // nor hide characters.
@@ -68,7 +32,7 @@ func block(text string, limit int) string {
 	if runes := []rune(text); len(runes) > limit {
 		text = string(runes[:limit]) + "…"
 	}
-	return safe(strings.TrimSpace(text))
+	return grounding.Safe(strings.TrimSpace(text))
 }
 
 var (
@@ -96,13 +60,13 @@ func faultText(f *sparkwright.Fault) string {
 	}
 	var b strings.Builder
 	if f.Class != "" {
-		b.WriteString(clip(f.Class, 120))
+		b.WriteString(grounding.Clip(f.Class, 120))
 	}
 	if f.SQLState != "" {
-		fmt.Fprintf(&b, " (SQLSTATE %s)", clip(f.SQLState, 10))
+		fmt.Fprintf(&b, " (SQLSTATE %s)", grounding.Clip(f.SQLState, 10))
 	}
 	if f.Line > 0 {
 		fmt.Fprintf(&b, " in line %d", f.Line)
 	}
-	return safe(strings.TrimSpace(b.String() + ": " + clip(message, maxFault)))
+	return grounding.Safe(strings.TrimSpace(b.String() + ": " + grounding.Clip(message, maxFault)))
 }
