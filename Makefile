@@ -10,22 +10,35 @@ export GOFLAGS += -trimpath
 export SPARKWRIGHT_TEST_HOME ?= $(HOME)/.cache/sparkwright-test
 TOOLS   := $(CURDIR)/bin/tools
 VENV    := $(CURDIR)/bin/venv
+# The page: built only when its sources have changed, packages installed only when the lock file has.
+WEB_DIST := internal/server/web/dist/index.html
+WEB_NODE := web/node_modules/.done
+WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.*) docs/openapi.json
 # Python that is not of the client; ruff.toml has its rules.
 PYTHON_BESIDE := deploy internal scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-aws serve soak test check lint test-go test-python bench eval cross fmt clean FORCE
+.PHONY: help build demo demo-aws serve soak test check lint lint-web test-go test-python test-web bench eval cross fmt clean FORCE
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-build: $(BIN) ## build bin/sparkwright
+build: $(BIN) ## build bin/sparkwright with the page in it
 
-$(BIN): FORCE
+$(BIN): FORCE $(WEB_DIST)
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/sparkwright
 
 FORCE:
+
+$(WEB_DIST): $(WEB_SOURCES) $(WEB_NODE)
+	cd web && npm run --silent build
+
+$(WEB_NODE): web/package.json web/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null || \
+		{ echo "the page needs Node 20.19 or newer with npm" >&2; exit 1; }
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 demo: build ## answer a few questions about the built-in shop data
 	$(BIN) demo
@@ -37,12 +50,12 @@ demo-aws: build ## ask a PostgreSQL question on an emulated EMR Serverless; KEEP
 serve: build ## serve the HTTP API with the demo data on 127.0.0.1:8000
 	$(BIN) serve --demo
 
-test: lint test-python test-go ## run every test: lint, Python, Go with the race detector
+test: lint test-python test-web test-go ## run every test: lint, Python, the page, Go with the race detector
 
 check: lint ## lint Go and Python, and prove that other systems build
 	$(MAKE) cross
 
-lint: $(TOOLS)/golangci-lint $(VENV)/.done
+lint: lint-web $(TOOLS)/golangci-lint $(VENV)/.done
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run ./...
@@ -52,6 +65,12 @@ lint: $(TOOLS)/golangci-lint $(VENV)/.done
 test-go: build
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
 	$(GO) test -race -timeout 30m ./...
+
+lint-web: $(WEB_NODE)
+	cd web && npm run --silent check && npm run --silent lint
+
+test-web: $(WEB_NODE)
+	cd web && npm run --silent test
 
 test-python: $(VENV)/.done
 	cd python && $(VENV)/bin/python -m pytest -q
@@ -82,7 +101,7 @@ fmt: $(TOOLS)/golangci-lint $(VENV)/.done ## format Go and Python
 	$(VENV)/bin/ruff format $(PYTHON_BESIDE)
 
 clean: ## remove what make has built here
-	rm -rf bin
+	rm -rf bin web/node_modules $(WEB_DIST) $(dir $(WEB_DIST))assets
 
 $(TOOLS)/golangci-lint: tools/go.mod
 	@mkdir -p $(TOOLS)

@@ -1,7 +1,9 @@
 package sparkwright_test
 
 import (
+	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,6 +74,37 @@ func TestDependenciesAreExplained(t *testing.T) {
 		t.Fatalf("only %d direct dependencies in go.mod", len(want))
 	}
 	same(t, "docs/dependencies.md", want, firstColumn(t, filepath.Join("docs", "dependencies.md"), "| Go module | why |"))
+}
+
+// So has every package of the page.
+func TestPackagesOfThePageAreExplained(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("web", "package.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct{ Dependencies, DevDependencies map[string]string }
+	if err = json.Unmarshal(text, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Concat(slices.Sorted(maps.Keys(manifest.Dependencies)), slices.Sorted(maps.Keys(manifest.DevDependencies)))
+	if len(want) < 20 {
+		t.Fatalf("only %d packages in web/package.json", len(want))
+	}
+	same(t, "docs/dependencies.md", want, firstColumn(t, filepath.Join("docs", "dependencies.md"), "| npm package | why |"))
+}
+
+// The lock file pins where packages come from by their checksum alone: no
+// machine's registry is in it.
+func TestLockFileNamesNoRegistry(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("web", "package-lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), `"resolved"`) || !strings.Contains(string(text), `"integrity"`) {
+		t.Error("web/package-lock.json names a registry, or lacks checksums: web/.npmrc has omit-lockfile-registry-resolved")
+	}
 }
 
 // Every package is in the table of docs/architecture.md, and no other.

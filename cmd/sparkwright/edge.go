@@ -15,6 +15,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/awscloud"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/server"
+	"github.com/sparkwright/sparkwright/internal/server/web"
 	"github.com/sparkwright/sparkwright/internal/session"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/files"
@@ -29,7 +30,12 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 	if err != nil {
 		return server.Config{}, err
 	}
+	page, err := web.New(web.Dist())
+	if err != nil {
+		return server.Config{}, sparkwright.Errorf(sparkwright.CodeInternal, "the page cannot be read: %w", err)
+	}
 	cfg := server.Config{
+		Page: page,
 		Runs: a.runs, Sessions: session.New(a.store, a.runs), Settings: dbs.configuration, Postgres: looker{dbs},
 		Secrets: secret.Files{Dir: filepath.Join(a.home, "secrets")}, Uploads: a.uploads,
 		Log: a.log, Hosts: []string{"127.0.0.1", "localhost", "::1"}, Origins: origins, Healthy: a.store.Ping,

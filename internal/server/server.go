@@ -21,6 +21,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/access"
+	"github.com/sparkwright/sparkwright/internal/server/web"
 	"github.com/sparkwright/sparkwright/internal/session"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
@@ -61,6 +62,8 @@ type Config struct {
 	// Origins are the pages of other origins, as scheme://host:port, that may
 	// call this server from a browser.
 	Origins []string
+	// Page is the page in the browser; nil = there is none.
+	Page *web.Page
 	// Mounts are further handlers by pattern. The guard holds for them too.
 	Mounts map[string]http.Handler
 }
@@ -198,15 +201,23 @@ func New(cfg Config) *Handler {
 	mux := access.NewMux()
 	allowed := map[string][]string{}
 	for _, r := range s.endpoints() {
-		mux.HandleFunc(r.method+" "+r.path, r.handle)
+		handle := r.handle
+		if r.method == http.MethodGet && (r.path == "/{$}" || r.path == "/settings") {
+			handle = s.page(handle)
+		}
+		mux.HandleFunc(r.method+" "+r.path, handle)
 		allowed[r.path] = append(allowed[r.path], r.method)
 	}
 	for path, methods := range allowed {
 		mux.HandleFunc(path, s.methodNotAllowed(strings.Join(methods, ", ")))
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		s.write(w, http.StatusNotFound, map[string]any{"detail": "Not Found"})
-	})
+	mux.HandleFunc("/", s.notFound)
+	if s.cfg.Page != nil {
+		mux.Handle("GET "+web.AssetsPath, s.cfg.Page.Assets())
+		for _, path := range web.Routes() {
+			mux.HandleFunc("GET "+path, s.page(s.notFound))
+		}
+	}
 	for pattern, h := range s.cfg.Mounts {
 		mux.Handle(pattern, h)
 	}
@@ -238,6 +249,26 @@ func (s *server) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("OK"))
 	return true
+}
+
+func (s *server) notFound(w http.ResponseWriter, _ *http.Request) {
+	s.write(w, http.StatusNotFound, map[string]any{"detail": "Not Found"})
+}
+
+// page gives browsers that open a path the page, and other clients what the
+// path has for programs.
+func (s *server) page(other http.HandlerFunc) http.HandlerFunc {
+	if s.cfg.Page == nil {
+		return other
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if web.Wanted(r) {
+			s.cfg.Page.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("Vary", "Accept")
+		other(w, r)
+	}
 }
 
 func (s *server) methodNotAllowed(allowed string) http.HandlerFunc {

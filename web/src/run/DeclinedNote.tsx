@@ -1,0 +1,53 @@
+import { Alert, Button, Group, Stack, Text } from "@mantine/core";
+import { IconArrowUpRight, IconMessageQuestion } from "@tabler/icons-react";
+
+import type { Declined } from "@/api/types";
+import { sentence } from "@/shell/ProblemNote";
+import { request, useAsk } from "@/workbench/ask";
+
+/** Why a question was not answered, what is near it, and what could be asked instead. It has cost nothing. */
+export function DeclinedNote({ declined: d }: { declined: Declined }) {
+  const ask = useAsk();
+  const choices = d.choices ?? [];
+  const could = d.could ?? [];
+  return (
+    <Stack gap="md">
+      <Alert variant="light" color="yellow" icon={<IconMessageQuestion size={18} aria-hidden />} title={sentence(d.message)}>
+        {(d.unplaced ?? []).length > 0 && (
+          <Text size="sm">
+            Nothing in the tables tells {(d.unplaced ?? []).map((w) => `“${w}”`).join(", ")}.
+          </Text>
+        )}
+        {(d.near ?? []).length > 0 && (
+          <Text size="sm">
+            Near it: <span className="mono">{(d.near ?? []).join(", ")}</span>
+          </Text>
+        )}
+      </Alert>
+      <Offers title="It can be read in several ways. Which one?" texts={choices} onAsk={(t) => ask.mutate(request(t))} busy={ask.isPending} />
+      <Offers title="This could be answered" texts={could} onAsk={(t) => ask.mutate(request(t))} busy={ask.isPending} />
+      <Text size="sm" c="dimmed">
+        The built-in planner answers only what it fully understands. A model answers more: set one in the settings.
+      </Text>
+    </Stack>
+  );
+}
+
+function Offers({ title, texts, onAsk, busy }: { title: string; texts: string[]; onAsk: (t: string) => void; busy: boolean }) {
+  if (texts.length === 0) return null;
+  return (
+    <section aria-label={title}>
+      <Text fw={600} size="sm" mb={8}>
+        {title}
+      </Text>
+      <Group gap="xs">
+        {texts.map((t) => (
+          <Button key={t} variant="default" disabled={busy} onClick={() => onAsk(t)} leftSection={<IconArrowUpRight size={15} aria-hidden />} fw={400}
+            styles={{ root: { height: "auto", minHeight: 36, paddingBlock: 6 }, label: { whiteSpace: "normal", textAlign: "left" } }}>
+            {t}
+          </Button>
+        ))}
+      </Group>
+    </section>
+  );
+}

@@ -1,0 +1,48 @@
+import { Alert, Button, Group, Text } from "@mantine/core";
+import { IconAlertTriangle, IconWifiOff } from "@tabler/icons-react";
+
+import { asProblem } from "@/api/problem";
+
+/** An error in the order cause, evidence, remedy. Nothing is shown that is not for people. */
+export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const p = asProblem(error);
+  return (
+    <Alert
+      color={p.offline ? "yellow" : "red"}
+      variant="light"
+      role="alert"
+      icon={p.offline ? <IconWifiOff size={18} aria-hidden /> : <IconAlertTriangle size={18} aria-hidden />}
+      title={sentence(p.message)}
+    >
+      {p.because && <Text size="sm">{sentence(p.because)}</Text>}
+      {p.invalid.map((i) => (
+        <Text size="sm" key={i.location + i.message}>
+          {i.location}: {i.message}
+        </Text>
+      ))}
+      {p.remedy && (
+        <Text size="sm" mt={4}>
+          <b>What to do:</b> {p.remedy}
+        </Text>
+      )}
+      {(onRetry ?? p.requestId) && (
+        <Group gap="sm" mt={8}>
+          {onRetry && (
+            <Button size="compact-sm" variant="default" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
+          {p.requestId && (
+            <Text size="xs" c="dimmed">
+              request {p.requestId}
+            </Text>
+          )}
+        </Group>
+      )}
+    </Alert>
+  );
+}
+
+export function sentence(text: string): string {
+  return text === "" ? "" : text[0]?.toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,49 @@
+import { Text, Title } from "@mantine/core";
+import { IconArrowUpRight } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+
+import { connectionsQuery } from "@/api/queries";
+
+import classes from "./AskPage.module.css";
+import { Composer } from "./Composer";
+import { draft, useDraft } from "./draft";
+import { useExamples } from "./useExamples";
+
+/** Nothing but the question, and some that the schema can answer. */
+export function AskPage() {
+  const d = useDraft();
+  const connections = useQuery(connectionsQuery);
+  const examples = useExamples(d.connection, d.tables);
+  const none = connections.data?.length === 0;
+  return (
+    <div className={classes.page}>
+      <Title order={1} className={classes.title}>
+        {d.connection ? <>What do you want to know about <span dir="auto">{d.connection}</span>?</> : "What do you want to know?"}
+      </Title>
+      <Composer placeholder={d.connection ? `Ask about ${d.connection}…` : "Ask in plain English…"} rows={3} autoFocus />
+      {none && (
+        <Text c="dimmed" ta="center" mt="lg">
+          There is no database yet. <code>sparkwright serve --demo</code> brings one with a shop's data.
+        </Text>
+      )}
+      {examples.length > 0 && (
+        <section className={classes.examples} aria-label="Questions that can be answered">
+          {examples.map((e) => (
+            <button
+              key={e}
+              type="button"
+              className={classes.example}
+              onClick={() => {
+                draft.set({ text: e });
+                document.getElementById("question")?.focus();
+              }}
+            >
+              <IconArrowUpRight size={16} aria-hidden />
+              <span dir="auto">{e}</span>
+            </button>
+          ))}
+        </section>
+      )}
+    </div>
+  );
+}
