@@ -22,6 +22,9 @@ type GenerateRequest struct {
 	Catalog      *Catalog
 	Repair       *Repair   // set when an earlier analysis failed
 	Previous     *Previous // set when the question may follow up earlier ones
+	// Clarifies is set when the question answers one that was asked back: no
+	// second one is asked.
+	Clarifies *Clarified `json:",omitempty"`
 	// OnText gets what a model writes, piece by piece, from the goroutine that
 	// called Generate; may be nil.
 	OnText func(text string) `json:"-"`
@@ -33,6 +36,14 @@ type Previous struct {
 	Questions  []string // of the conversation, oldest first; the last one was answered by Code
 	Code       string
 	Understood string // restatement of the last one
+}
+
+// Clarified is a question that could be read in several ways, and what was
+// asked back.
+type Clarified struct {
+	Question string
+	Asked    string
+	Choices  []string
 }
 
 // Repair is an analysis that failed and why.

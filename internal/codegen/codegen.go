@@ -30,6 +30,8 @@ type Options struct {
 	MaxTokens int // of a reply, with the reasoning that some models count in; 0 = 8000
 	// Grounding bounds the description of the tables.
 	Grounding grounding.Options
+	// Cache keeps replies; nil = none are kept.
+	Cache Cache
 	// Cost is what so many tokens of a model cost, in US dollars; nil or 0 = not
 	// known.
 	Cost func(model string, in, out int) float64
@@ -68,7 +70,7 @@ func New(model sparkwright.Model, opt Options) *Generator {
 
 // readingVersion is raised when another description of the tables, or another
 // reading of replies, makes another analysis of the same prompts and reply.
-const readingVersion = 2
+const readingVersion = 3
 
 // version is the hash of the prompts, the model and how its replies are read.
 func version(prompts fs.FS, model string, opt Options) string {
@@ -100,22 +102,28 @@ func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateReques
 	if err != nil {
 		return nil, err
 	}
-	answer, err := g.model.Complete(ctx, request, req.OnText)
+	answer, kept, err := g.complete(ctx, request, req)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := parse(answer.Text)
+	reply, err := parse(answer.Text, req.Catalog)
 	if err != nil {
 		return nil, err
+	}
+	if !kept && req.Repair == nil {
+		g.keep(ctx, request, answer)
 	}
 	reply.Usage = sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
-	if g.opt.Cost != nil {
+	if kept {
+		reply.Usage = sparkwright.Usage{Cached: true}
+	}
+	if g.opt.Cost != nil && !kept {
 		reply.Usage.USD = g.opt.Cost(g.model.Name(), answer.InputTokens, answer.OutputTokens)
 	}
 	if a := reply.Analysis; a != nil {
 		a.Views = Views(a.Code, req.Catalog)
 		a.Generator = "model " + g.model.Name()
-		a.Tokens = answer.InputTokens + answer.OutputTokens
+		a.Tokens = reply.Usage.InputTokens + reply.Usage.OutputTokens
 	}
 	return reply, nil
 }
@@ -134,6 +142,7 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 		"Instructions": block(req.Instructions, maxInstructions),
 		"Question":     block(req.Question, maxQuestion),
 		"Previous":     earlier(req.Previous),
+		"Clarifies":    clarified(req.Clarifies),
 	})
 	if err != nil {
 		return sparkwright.ModelRequest{}, err
@@ -155,7 +164,23 @@ func subject(req sparkwright.GenerateRequest) string {
 	if p := req.Previous; p != nil {
 		text += "\n" + strings.Join(p.Questions[max(0, len(p.Questions)-2):], "\n")
 	}
+	if c := req.Clarifies; c != nil {
+		text += "\n" + c.Question
+	}
 	return text
+}
+
+// clarified is what the prompt tells of a question that was asked back; nil
+// for none.
+func clarified(c *sparkwright.Clarified) *sparkwright.Clarified {
+	if c == nil {
+		return nil
+	}
+	out := &sparkwright.Clarified{Question: grounding.Quoted(c.Question, maxEarlier), Asked: grounding.Quoted(c.Asked, maxEarlier)}
+	for _, choice := range c.Choices {
+		out.Choices = append(out.Choices, grounding.Quoted(choice, maxEarlier))
+	}
+	return out
 }
 
 // needed are the views that earlier code reads.

@@ -18,12 +18,12 @@ var (
 	fence      = regexp.MustCompile("^([ \t]*)(```+|~~~+)[ \t]*([A-Za-z0-9_+-]*)[^`]*$")
 	assigns    = regexp.MustCompile(`(?m)^[ \t]*result[ \t]*(:[^=\n]*)?=[^=]`)
 	declined   = regexp.MustCompile("(?i)^[ \t>*_`#]*DECLINED[*_` \t]*:[*_` \t]*(unanswerable|ambiguous|not_understood)[*_` \t]*[:,.–—-]?[*_` \t]*(.*)$")
-	headLines  = regexp.MustCompile(`(?i)^#[ \t]*(understood|assumptions?)[ \t]*:[ \t]*(.*)$`)
+	headLines  = regexp.MustCompile(`(?i)^#[ \t]*(understood|terms?|columns?|filters?|dates?|joins?|assumptions?)[ \t]*:[ \t]*(.*)$`)
 )
 
 // parse reads what the model wrote: a fenced block that assigns result (the
 // last one), or a decline.
-func parse(text string) (*sparkwright.GenerateReply, error) {
+func parse(text string, catalog *sparkwright.Catalog) (*sparkwright.GenerateReply, error) {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\r\n", "\n"), "\uFFFD")
 	text = thought.ReplaceAllString(thinking.ReplaceAllString(text, ""), "")
 	text = strings.TrimRightFunc(blankLines.ReplaceAllString(text, ""), unicode.IsSpace)
@@ -33,7 +33,7 @@ func parse(text string) (*sparkwright.GenerateReply, error) {
 	}
 	for _, code := range slices.Backward(blocks(lines)) {
 		if assigns.MatchString(code) {
-			return &sparkwright.GenerateReply{Analysis: analysis(code)}, nil
+			return &sparkwright.GenerateReply{Analysis: analysis(code, catalog)}, nil
 		}
 	}
 	for i := range lines {
@@ -79,10 +79,10 @@ func blocks(lines []string) (list []string) {
 	return list
 }
 
-func analysis(code string) *sparkwright.Analysis {
+func analysis(code string, catalog *sparkwright.Catalog) *sparkwright.Analysis {
 	code = strings.TrimRightFunc(strings.TrimLeft(code, "\n"), unicode.IsSpace)
 	a := &sparkwright.Analysis{Code: code + "\n"}
-	head, _ := header(code)
+	head, rest := header(code)
 	for _, text := range head {
 		m := headLines.FindStringSubmatch(text)
 		switch {
@@ -92,7 +92,10 @@ func analysis(code string) *sparkwright.Analysis {
 				a.Understood = grounding.Clip(m[2], 500)
 			}
 		default:
-			a.Assumptions = append(a.Assumptions, grounding.Clip(m[2], 500))
+			entry := ledgerEntry(strings.TrimSuffix(strings.ToLower(m[1]), "s"), grounding.Clip(m[2], 300))
+			if len(a.Assumptions) < maxLedger && borneOut(entry, rest, catalog) && !slices.Contains(a.Assumptions, entry) {
+				a.Assumptions = append(a.Assumptions, entry)
+			}
 		}
 	}
 	return a
@@ -119,6 +122,9 @@ func parseDeclined(lines []string) *sparkwright.Declined {
 		if found && len(d.Choices) < 5 && grounding.Line(choice) != "" {
 			d.Choices = append(d.Choices, grounding.Clip(choice, 300))
 		}
+	}
+	if d.Reason == sparkwright.DeclineAmbiguous && len(d.Choices) < 2 { // nothing to choose from
+		d.Reason, d.Choices = sparkwright.DeclineNotUnderstood, nil
 	}
 	if d.Message == "" {
 		d.Message = "The model declined without saying why."

@@ -1,6 +1,8 @@
 package codegen_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,6 +60,71 @@ func TestCost(t *testing.T) {
 	reply, err := codegen.New(m, codegen.Options{MaxTokens: 77, Cost: cost}).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
 	if err != nil || reply.Usage.USD != 40.002 || m.request.MaxTokens != 77 {
 		t.Errorf("%+v, %v, at most %d tokens", reply, err, m.request.MaxTokens)
+	}
+}
+
+// kept is a Cache in memory.
+type kept struct {
+	replies map[string]*sparkwright.ModelReply
+	err     error
+}
+
+func (k *kept) CachedReply(_ context.Context, key string) (*sparkwright.ModelReply, error) {
+	return k.replies[key], k.err
+}
+
+func (k *kept) CacheReply(_ context.Context, key string, r *sparkwright.ModelReply) error {
+	if k.err == nil {
+		k.replies[key] = r
+	}
+	return k.err
+}
+
+// The same prompt is answered once by the same model; repairs, other prompts
+// and what makes no sense are asked again. A broken cache only costs calls.
+func TestRepliesAreKept(t *testing.T) {
+	t.Parallel()
+	cache := &kept{replies: map[string]*sparkwright.ModelReply{}}
+	m := &model{text: goodReply}
+	g := codegen.New(m, codegen.Options{Cache: cache})
+	ask := func(req sparkwright.GenerateRequest) (usage sparkwright.Usage, told string) {
+		t.Helper()
+		req.Catalog = shop()
+		req.OnText = func(text string) { told += text }
+		reply, err := g.Generate(t.Context(), req)
+		if err != nil {
+			return sparkwright.Usage{}, told
+		}
+		return reply.Usage, told
+	}
+	called := sparkwright.Usage{InputTokens: 40, OutputTokens: 2, Calls: 1}
+	repair := &sparkwright.Repair{Code: "result = 1", Fault: sparkwright.Fault{Class: "X", Message: "m"}}
+	for i, tt := range []struct {
+		req  sparkwright.GenerateRequest
+		want sparkwright.Usage
+	}{
+		{sparkwright.GenerateRequest{Question: "q"}, called},
+		{sparkwright.GenerateRequest{Question: "q"}, sparkwright.Usage{Cached: true}},
+		{sparkwright.GenerateRequest{Question: "other"}, called},
+		{sparkwright.GenerateRequest{Question: "q", Repair: repair}, called},
+		{sparkwright.GenerateRequest{Question: "q", Repair: repair}, called},
+	} {
+		usage, told := ask(tt.req)
+		if usage != tt.want || usage.Cached && told != goodReply {
+			t.Errorf("%d: %+v, told %q; want %+v", i, usage, told, tt.want)
+		}
+	}
+	m.text = "nothing of use"
+	for range 2 {
+		if usage, _ := ask(sparkwright.GenerateRequest{Question: "third"}); usage.Cached {
+			t.Error("what makes no sense is kept")
+		}
+	}
+	m.text, cache.err = goodReply, errors.New("disk full")
+	for range 2 {
+		if usage, _ := ask(sparkwright.GenerateRequest{Question: "q"}); usage != called {
+			t.Errorf("with a broken cache: %+v", usage)
+		}
 	}
 }
 

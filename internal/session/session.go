@@ -170,14 +170,16 @@ func (s *Service) Reset(ctx context.Context, user, id string) error {
 }
 
 // Previous is the id of the run that a follow-up in the session refers to: the
-// newest question that was answered with code. "" when there is none.
+// newest question that was answered with code, or that was asked back. "" when
+// there is none.
 func (s *Service) Previous(ctx context.Context, sess *sparkwright.Session) (string, error) {
 	page, err := s.runs.List(ctx, sparkwright.RunFilter{Session: sess.ID, User: sess.User, Limit: recentRuns})
 	if err != nil {
 		return "", err
 	}
 	for i := range page.Runs {
-		if r := &page.Runs[i]; r.User == sess.User && r.Question.Text != "" && r.Analysis != "" {
+		if r := &page.Runs[i]; r.User == sess.User && r.Question.Text != "" &&
+			(r.Analysis != "" || r.Declined != nil && r.Declined.Reason == sparkwright.DeclineAmbiguous && len(r.Declined.Choices) > 0) {
 			return r.ID, nil
 		}
 	}

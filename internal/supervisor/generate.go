@@ -25,7 +25,7 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 	}
 	req := sparkwright.GenerateRequest{Question: j.req.Question, Instructions: j.req.Instructions, Catalog: j.catalog}
 	var err error
-	if req.Previous, err = j.s.previous(ctx, j.run.User, j.run.Parent); err != nil {
+	if req.Previous, req.Clarifies, err = j.s.previous(ctx, j.run.User, j.run.Parent); err != nil {
 		return next{}, err
 	}
 	revisions, err := j.s.cfg.Store.Revisions(ctx, j.run.ID)
@@ -40,6 +40,9 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 	a, declined, err := j.answer(ctx, req)
 	if err != nil {
 		return next{}, err
+	}
+	if declined != nil && req.Clarifies != nil {
+		declined = notAgain(declined)
 	}
 	if declined != nil && req.Repair == nil {
 		j.run.Declined = declined
@@ -90,6 +93,7 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 	u.OutputTokens += reply.Usage.OutputTokens
 	u.Calls += reply.Usage.Calls
 	u.USD += reply.Usage.USD
+	u.Cached = u.Cached || reply.Usage.Cached
 	if reply.Declined != nil {
 		return nil, reply.Declined, nil
 	}
@@ -140,36 +144,6 @@ func cacheHash(req sparkwright.GenerateRequest, version string) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
-}
-
-// maxTurns is how far back a conversation is told.
-const maxTurns = 10
-
-// previous is what a follow-up refers to: the run's parent and its parents.
-// Runs of other users are as if they were not there.
-func (s *Service) previous(ctx context.Context, user, parent string) (*sparkwright.Previous, error) {
-	var p *sparkwright.Previous
-	for id := parent; id != "" && (p == nil || len(p.Questions) < maxTurns); {
-		run, err := s.cfg.Store.Run(ctx, id)
-		if err == nil && run.User != user {
-			err = sparkwright.Errorf(sparkwright.CodeNotFound, "there is no run %s", id)
-		}
-		if sparkwright.ErrorCode(err) == sparkwright.CodeNotFound && p != nil {
-			break // retention has removed the older ones
-		}
-		if err != nil {
-			return nil, err
-		}
-		if p == nil {
-			p = &sparkwright.Previous{Code: run.Analysis, Understood: run.Understood}
-		}
-		p.Questions = append(p.Questions, run.Question.Text)
-		id = run.Parent
-	}
-	if p != nil {
-		slices.Reverse(p.Questions)
-	}
-	return p, nil
 }
 
 // revise keeps the analysis that the run has now.

@@ -54,6 +54,9 @@ func (s *Service) Ask(ctx context.Context, req Request) (*sparkwright.Run, error
 	if err := s.validate(&asked); err != nil {
 		return nil, err
 	}
+	if err := s.choose(ctx, &asked); err != nil {
+		return nil, err
+	}
 	if err := s.live(ctx); err != nil {
 		return nil, err
 	}
@@ -142,6 +145,9 @@ func (s *Service) newRun(req *sparkwright.Request) *sparkwright.Run {
 // Submit implements sparkwright.Runs.
 func (s *Service) Submit(ctx context.Context, req sparkwright.Request) (*sparkwright.Run, error) {
 	if err := s.validate(&req); err != nil {
+		return nil, err
+	}
+	if err := s.choose(ctx, &req); err != nil {
 		return nil, err
 	}
 	if req.IdempotencyKey != "" {
