@@ -13,6 +13,9 @@ func (a *app) trust(run *sparkwright.Run) {
 	a.say("snapshot", snapshotLine(run.Result))
 	a.say("checked", checkedLine(run.Crosscheck))
 	a.say("read", receiptLine(run.Receipt))
+	for _, f := range run.Findings {
+		a.say("note", findingLine(f))
+	}
 }
 
 func snapshotLine(m *sparkwright.Manifest) string {
@@ -48,6 +51,13 @@ func checkedLine(c *sparkwright.Crosscheck) string {
 	default:
 		return "not checked: " + c.Why
 	}
+}
+
+func findingLine(f sparkwright.Finding) string {
+	if f.Line == 0 {
+		return f.Message
+	}
+	return fmt.Sprintf("%s (%s, line %d)", f.Message, f.Rule, f.Line)
 }
 
 func receiptLine(r *sparkwright.Receipt) string {

@@ -1,7 +1,9 @@
 // Package check judges an analysis before anything runs: the policy on
 // Python's own syntax tree and on the SQL in it, then a dry run on empty
-// frames that finds unknown columns and type errors. Both happen in a Spark
-// client process; no data and no credentials are touched.
+// frames that finds unknown columns and type errors, then the lint, which looks
+// for what runs and may be wrong: joins that multiply, averages of averages,
+// NULL in NOT IN. All happen in a Spark client process; no data and no
+// credentials are touched.
 //
 // The policy is a quality gate with exact lines, not a security boundary.
 package check
@@ -20,11 +22,18 @@ type Client interface {
 	Close(ctx context.Context)
 }
 
-// Report is what was found. It passes when both lists are empty.
+// Linter is a Client that also looks for ways in which an answer may be
+// silently wrong.
+type Linter interface {
+	Lint(ctx context.Context, code string, views []Facts) ([]sparkwright.Finding, error)
+}
+
+// Report is what was found. It passes without violations and fault.
 type Report struct {
 	Violations []sparkwright.Violation
 	Fault      *sparkwright.Fault         // of the dry run
 	Schema     []sparkwright.ResultColumn // of the result, when it passes
+	Findings   []sparkwright.Finding      // of the lint, when it passes
 }
 
 // OK reports whether the analysis may run.
@@ -49,5 +58,8 @@ func Run(ctx context.Context, client Client, code string, reads []readplan.Read)
 		return rep, err
 	}
 	rep.Schema, rep.Fault, err = client.DryRun(ctx, code, views)
+	if l, ok := client.(Linter); ok && err == nil && rep.Fault == nil {
+		rep.Findings, err = l.Lint(ctx, code, FactsOf(reads))
+	}
 	return rep, err
 }

@@ -36,7 +36,7 @@ func block(text string, limit int) string {
 }
 
 var (
-	codeClass    = regexp.MustCompile(`^([A-Za-z]+Error|AnalysisException|ParseException|POLICY_VIOLATION|ACTION_NOT_ALLOWED|)$`)
+	codeClass    = regexp.MustCompile(`^([A-Za-z]+Error|AnalysisException|ParseException|POLICY_VIOLATION|LINT|ACTION_NOT_ALLOWED|)$`)
 	urls         = regexp.MustCompile(`(?i)\b(jdbc:\S+|[a-z][a-z0-9+.-]*://\S+)`)
 	addresses    = regexp.MustCompile(`\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b`)
 	quotedValues = regexp.MustCompile(`'[^']*'|"[^"]*"|\([^()]*\)=\([^()]*\)`)

@@ -34,6 +34,9 @@ func (j *job) checkStep(ctx context.Context) (next, error) {
 		j.hint(f)
 		return next{}, &faultError{f}
 	}
+	if f := j.weigh(rep.Findings); f != nil {
+		return next{}, &faultError{f}
+	}
 	j.remember(ctx)
 	switch {
 	case j.req.CodeOnly:

@@ -48,6 +48,9 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 		j.run.Declined = declined
 		return j.ended(nil), nil
 	}
+	if again := func(r sparkwright.Revision) bool { return r.Code == a.Code }; unrepaired(req.Repair) && (declined != nil || slices.ContainsFunc(revisions, again)) {
+		return j.planned(j.s.cfg.ViewsOf(j.run.Analysis, j.catalog))
+	}
 	if declined != nil || slices.ContainsFunc(revisions, func(r sparkwright.Revision) bool { return r.Code == a.Code }) {
 		f := req.Repair.Fault
 		f.Because = joined(f.Because, "the generator had no other answer to it")

@@ -60,6 +60,7 @@ type work struct {
 	Tries    int       `json:"tries,omitempty"`    // cancels sent
 	Spark    time.Time `json:"spark,omitzero"`     // when the last attempt began
 	Waits    string    `json:"waits,omitempty"`    // what the run was last said to wait for
+	Linted   bool      `json:"linted,omitempty"`   // the lint has sent the code back once
 }
 
 // job is one run under way in this process.

@@ -101,7 +101,7 @@ class CallRules:
             message = "give spark.sql one string literal: no f-string, format or concatenation"
             yield at(call, "sql-not-literal", message)
             return
-        yield from _placed(
+        yield from placed(
             text, policy_sql.check_query(str(text.value), self._relations, parameters)
         )
 
@@ -137,7 +137,7 @@ class CallRules:
                 yield at(argument, "sql-not-literal", message)
             else:
                 found = policy_sql.check_expression(str(text.value), self._relations)
-                yield from _placed(text, found)
+                yield from placed(text, found)
 
     def _filter(self, call: ast.Call) -> Iterator[Violation]:
         given = list(call.args) + [k.value for k in call.keywords]
@@ -145,7 +145,7 @@ class CallRules:
             text = self._bindings.text(argument)
             if text is not None:
                 found = policy_sql.check_expression(str(text.value), self._relations)
-                yield from _placed(text, found)
+                yield from placed(text, found)
             elif not self._is_column(argument, 0):
                 message = "give a condition of Columns, or SQL as one string literal"
                 yield at(argument, "sql-not-literal", message)
@@ -239,7 +239,7 @@ def _unquoted(name: str) -> str:
     return name
 
 
-def _placed(text: ast.Constant, found: Iterable[policy_sql.Finding]) -> Iterator[Violation]:
+def placed(text: ast.Constant, found: Iterable[policy_sql.Finding]) -> Iterator[Violation]:
     """Move findings inside a literal to lines of the program."""
     span = (text.end_lineno or text.lineno) - text.lineno
     exact = span == str(text.value).count("\n")

@@ -125,16 +125,20 @@ def _findings(
     for node in root.walk():
         if isinstance(node, _FORBIDDEN_NODES):
             what = type(node).__name__
-            yield ("sql-not-select", _line(node), f"{what} is not allowed; only SELECT queries are")
+            yield (
+                "sql-not-select",
+                line_of(node),
+                f"{what} is not allowed; only SELECT queries are",
+            )
         elif isinstance(node, exp.Table) and not node.find_ancestor(exp.Hint, exp.JoinHint):
             yield from _relation(node, relations)
         elif isinstance(node, (exp.Placeholder, exp.Parameter)) and not parameters:
-            yield ("sql-parameter", _line(node), "parameter markers need args=…; write the value")
+            yield ("sql-parameter", line_of(node), "parameter markers need args=…; write the value")
     yield from _functions(tokens, root)
 
 
 def _relation(table: exp.Table, relations: frozenset[str]) -> Iterator[Finding]:
-    line = _line(table)
+    line = line_of(table)
     source = table.this
     if isinstance(source, exp.Func):
         name = (source.name if isinstance(source, exp.Anonymous) else source.key).lower()
@@ -197,7 +201,8 @@ def _is_word(token: Token) -> bool:
     return token.token_type == TokenType.IDENTIFIER or token.text.replace("_", "a").isalnum()
 
 
-def _line(node: exp.Expr) -> int:
+def line_of(node: exp.Expr) -> int:
+    """Return the line of the first part of a node that has one."""
     for part in node.walk():
         line = part.meta.get("line")
         if line:

@@ -14,6 +14,7 @@ request                                     reply
 {"op":"translate","id","code",              {"type":"translate","id","translation":
  "views":[{"name","schema","table",          {"sql","loose","key"} or {"why"}}
  "columns":[...]}]}
+{"op":"lint","id","code","views":[...]}     {"type":"lint","id","findings":[...]}
 {"op":"run","id","script","remote",         {"type":"progress",...}*,
  "env","limits":{"memory_bytes"}}            {"type":"done","id","exit"}; process exits
 anything else                               {"type":"error","id","message"}
@@ -97,6 +98,11 @@ def _answer(request: Message, check: Any, dry_run: Any) -> Message:
 
             found_sql = translate(str(request["code"]), request["views"])
             return {"type": "translate", "id": number, "translation": found_sql}
+        if op == "lint":
+            from sparkwright_client.lint import lint
+
+            found_ways = lint(str(request["code"]), request["views"])
+            return {"type": "lint", "id": number, "findings": found_ways}
     except Exception as error:
         return {"type": "error", "id": number, "message": f"{type(error).__name__}: {error}"}
     return {"type": "error", "id": number, "message": f"unknown op {op!r}"}

@@ -255,3 +255,11 @@ def test_killed_server_ends_the_run(tmp_path: Path, script: Path) -> None:
     finally:
         worker.kill()
         server.kill()
+
+
+def test_lint_reply(worker: Worker) -> None:
+    views = [{"name": "t", "keys": [], "columns": []}]
+    code = 'result = spark.sql("SELECT a FROM t LIMIT 3")'
+    reply = worker.ask(op="lint", id=9, code=code, views=views)
+    assert (reply["type"], reply["id"]) == ("lint", 9)
+    assert [(f["rule"], f["line"]) for f in reply["findings"]] == [("limit-without-order", 1)]

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/crosscheck"
 )
 
@@ -48,6 +49,12 @@ func (e *Executor) takeReserved(runID string) *client {
 func (c *Client) Policy(ctx context.Context, code string, views []string) ([]sparkwright.Violation, error) {
 	rep, err := c.c.ask(ctx, map[string]any{"op": "policy", "code": code, "views": views})
 	return rep.Violations, err
+}
+
+// Lint looks for ways in which code may be silently wrong. Nothing is executed.
+func (c *Client) Lint(ctx context.Context, code string, views []check.Facts) ([]sparkwright.Finding, error) {
+	rep, err := c.c.ask(ctx, map[string]any{"op": "lint", "code": code, "views": views})
+	return rep.Findings, err
 }
 
 // DryRun analyses code on empty frames: the result's schema, or the fault.

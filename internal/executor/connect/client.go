@@ -30,6 +30,7 @@ type reply struct {
 	Fault      *sparkwright.Fault         `json:"fault"`
 	Error      string                     `json:"error"`
 
+	Findings    []sparkwright.Finding  `json:"findings"`
 	Plan        string                 `json:"plan"`
 	Translation crosscheck.Translation `json:"translation"`
 	sparkwright.Progress

@@ -1,0 +1,75 @@
+package supervisor_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/check"
+	"github.com/sparkwright/sparkwright/internal/crashtest"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// linting finds two ways of being wrong in code that says so.
+type linting struct{ crashtest.Checker }
+
+func (linting) Lint(_ context.Context, code string, _ []check.Facts) ([]sparkwright.Finding, error) {
+	var out []sparkwright.Finding
+	if strings.Contains(code, "FAN") {
+		out = append(out, sparkwright.Finding{Rule: "fan-out-join", Line: 4, Message: "it counts twice", Repair: true})
+	}
+	if strings.Contains(code, "CUT") {
+		out = append(out, sparkwright.Finding{Rule: "time-zone-cut", Line: 1, Message: "days are of UTC"})
+	}
+	return out, nil
+}
+
+// A model repairs what the lint finds, once; what is left is told with the
+// answer. A person's code is told about and runs as it is.
+func TestLint(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		codes   []string
+		req     sparkwright.Request
+		repairs int // allowed
+		calls   int
+		rules   string // told with the answer
+	}{
+		{"nothing", []string{"a"}, sparkwright.Request{Question: "q"}, 3, 1, ""},
+		{"a warning is told", []string{"a CUT"}, sparkwright.Request{Question: "q"}, 3, 1, "time-zone-cut"},
+		{"an error is repaired", []string{"a FAN", "b CUT"}, sparkwright.Request{Question: "q"}, 3, 2, "time-zone-cut"},
+		{"it stays", []string{"a FAN", "b FAN"}, sparkwright.Request{Question: "q"}, 3, 2, "fan-out-join"},
+		{"the same code again", []string{"a FAN"}, sparkwright.Request{Question: "q"}, 3, 2, "fan-out-join"},
+		{"no repair is allowed", []string{"a FAN"}, sparkwright.Request{Question: "q"}, 0, 1, "fan-out-join"},
+		{"a person's code", []string{"-"}, sparkwright.Request{Code: "a FAN CUT"}, 3, 0, "fan-out-join time-zone-cut"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := play(t, tt.codes, func(c *supervisor.Config) {
+				c.CheckClient = func(context.Context, string) (check.Client, error) { return linting{}, nil }
+				c.Limits.Repairs = tt.repairs
+			})
+			run := p.end(t, p.submit(t, tt.req))
+			if run.State != sparkwright.RunSucceeded {
+				t.Fatalf("%s: %+v", run.State, run.Fault)
+			}
+			var rules []string
+			for _, f := range run.Findings {
+				rules = append(rules, f.Rule)
+				if f.Repair {
+					t.Errorf("%+v is told with the answer", f)
+				}
+			}
+			if got := strings.Join(rules, " "); got != tt.rules || p.model.calls() != tt.calls {
+				t.Errorf("told %q after %d calls, want %q after %d", got, p.model.calls(), tt.rules, tt.calls)
+			}
+			if tt.calls > 1 {
+				if f := p.model.asked[1].Repair.Fault; f.Class != "LINT" || !strings.Contains(f.Message, "line 4: it counts twice") {
+					t.Errorf("the repair was asked for with %+v", f)
+				}
+			}
+		})
+	}
+}
