@@ -1,9 +1,8 @@
-import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 
 import { AskPage } from "./workbench/AskPage";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
-import { RunPage } from "./run/RunPage";
 import { runTabs, type RunTab } from "./run/tabs";
 import { Workbench } from "./workbench/Workbench";
 
@@ -26,7 +25,7 @@ const ask = createRoute({ getParentRoute: () => workbench, path: "/ask", compone
 const run = createRoute({
   getParentRoute: () => workbench,
   path: "/runs/$runId",
-  component: RunPage,
+  component: lazyRouteComponent(() => import("./run/RunPage"), "RunPage"),
   validateSearch: (search: Record<string, unknown>): { tab?: RunTab } => {
     const tab = runTabs.find((t) => t === search.tab);
     return tab ? { tab } : {};

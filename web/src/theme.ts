@@ -46,6 +46,7 @@ export const theme = createTheme({
     Menu: { defaultProps: { transitionProps: { duration: 80 } } },
     Popover: { defaultProps: { transitionProps: { duration: 80 } } },
     Button: { defaultProps: { size: "sm" } },
+    Table: { defaultProps: { borderColor: "var(--sw-line)" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray" } },
   },
 });

@@ -31,8 +31,9 @@ const looks: Record<RunTab, { label: string; icon: Icon }> = {
 export function Answer({ run, story }: { run: Run; story: RunStory }) {
   const navigate = useNavigate();
   const { tab } = useSearch({ from: "/workbench/runs/$runId" });
-  // Without a choice: the rows, or the code of a run that has failed or was only checked.
-  const shown = tab ?? (run.final && !run.result ? "code" : "table");
+  // Without a choice: the rows; the code while a model writes it, and of a run that has failed or was only checked.
+  const writing = !run.final && story.writing !== "" && !run.analysis;
+  const shown = tab ?? (writing || (run.final && !run.result) ? "code" : "table");
   const choose = (value: string | null) => {
     const next = runTabs.find((t) => t === value);
     if (next) void navigate({ to: "/runs/$runId", params: { runId: run.id }, search: { tab: next }, replace: true });
@@ -81,7 +82,7 @@ function Shown({ tab, run, story }: { tab: RunTab; run: Run; story: RunStory }) 
     case "chart":
       return run.result ? <ChartTab run={run} result={run.result} /> : <NoRows run={run} />;
     case "code":
-      return <CodeTab run={run} />;
+      return <CodeTab run={run} story={story} />;
     case "sql":
       return <SqlTab run={run} />;
     case "log":

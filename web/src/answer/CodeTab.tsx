@@ -2,10 +2,11 @@ import { Button, CopyButton, NativeSelect, Switch } from "@mantine/core";
 import { IconCheck, IconCopy, IconPencil, IconPlayerPlay } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 
 import { rerunRun, revisionsQuery } from "@/api/queries";
 import type { Run } from "@/api/types";
+import type { RunStory } from "@/api/useRunEvents";
 import { ProblemNote } from "@/shell/ProblemNote";
 
 import classes from "./Answer.module.css";
@@ -14,7 +15,7 @@ import { Panel, Waiting } from "./Panel";
 import { remarksOf } from "./remarks";
 
 /** The code: every version with what changed, and an edited one run on the same route. */
-export default function CodeTab({ run }: { run: Run }) {
+export default function CodeTab({ run, story }: { run: Run; story: RunStory }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const revisions = useQuery(revisionsQuery(run.id, run.code_hash ?? ""));
@@ -40,6 +41,7 @@ export default function CodeTab({ run }: { run: Run }) {
   if (code === "") {
     if (revisions.isPending && run.final) return <Waiting />;
     if (revisions.isError) return <div style={{ padding: 12 }}><ProblemNote error={revisions.error} onRetry={() => void revisions.refetch()} /></div>;
+    if (story.writing !== "") return <Writing text={story.writing} />;
     return run.final ? <Panel>No code was written.</Panel> : <Waiting text="The code appears here while it is written." />;
   }
   const editing = edited !== null;
@@ -59,7 +61,7 @@ export default function CodeTab({ run }: { run: Run }) {
           </>
         )}
         <span className="cut" style={{ flex: "1 1 120px" }}>
-          {editing ? "Edited code is checked like any other, and runs where this one did." : (revision?.why ?? "") || (run.generator === "planner" ? "by the built-in planner" : run.generator ? `by ${run.generator}` : "")}
+          {editing ? "Edited code is checked like any other, and runs where this one did." : (revision?.why ?? "") || by(run.generator)}
         </span>
         {editing ? (
           <>
@@ -94,6 +96,28 @@ export default function CodeTab({ run }: { run: Run }) {
         {...(compare && before && !editing ? { before: before.code } : {})}
         {...(editing ? { onChange: setEdited, onRun: () => edited !== code && again.mutate(edited) } : {})}
       />
+    </>
+  );
+}
+
+function by(generator: string | undefined): string {
+  if (!generator) return "";
+  if (generator === "user") return "as it was given";
+  return generator === "planner" ? "by the built-in planner" : `by ${generator}`;
+}
+
+/** What a model writes, as it arrives; the end of it stays in sight. */
+function Writing({ text }: { text: string }) {
+  const scroll = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    if (scroll.current) scroll.current.scrollTop = scroll.current.scrollHeight;
+  }, [text]);
+  return (
+    <>
+      <div className={classes.toolbar}>The model is writing; nothing runs before it has passed the check.</div>
+      <pre ref={scroll} className={`${classes.scroll} mono`} style={{ margin: 0, padding: "12px 16px", whiteSpace: "pre-wrap" }} tabIndex={0} aria-label="What the model writes" aria-busy>
+        {text}
+      </pre>
     </>
   );
 }

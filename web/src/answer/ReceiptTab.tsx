@@ -23,7 +23,7 @@ export function ReceiptTab({ run }: { run: Run }) {
     <div className={`${classes.scroll} ${receipt.page}`} tabIndex={0} role="region" aria-label="Receipt">
       {r && (r.tables ?? []).length > 0 && (
         <section>
-          <Title order={3}>Read</Title>
+          <Title order={2} size="h3">Read</Title>
           <Table.ScrollContainer minWidth={520}>
             <Table verticalSpacing={4} className="tabular" aria-label="What was read">
               <Table.Thead>
@@ -95,7 +95,7 @@ function Facts({ title, facts }: { title: string; facts: [string, ReactNode][] }
   if (known.length === 0) return null;
   return (
     <section>
-      <Title order={3}>{title}</Title>
+      <Title order={2} size="h3">{title}</Title>
       <dl className={`${receipt.facts} tabular`}>
         {known.map(([name, value], i) => (
           <div key={name + String(i)}>

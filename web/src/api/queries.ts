@@ -61,6 +61,26 @@ export const tableQuery = (connection: string, schema: string, table: string) =>
     staleTime: 60_000,
   });
 
+/** What PostgreSQL's statistics say of a table's columns. */
+export const profileQuery = (connection: string, schema: string, table: string) =>
+  queryOptions({
+    queryKey: ["table", connection, schema, table, "profile"],
+    queryFn: ({ signal }) =>
+      body(client.GET("/api/v1/connections/{name}/tables/{schema}/{table}/profile", { params: { path: { name: connection, schema, table } }, signal })),
+    staleTime: 60_000,
+  });
+
+/** Questions that the built-in planner can answer: of these tables, or of the whole connection. */
+export const suggestionsQuery = (connection: string, tables: readonly string[], limit: number) =>
+  queryOptions({
+    queryKey: ["suggestions", connection, tables, limit],
+    queryFn: async ({ signal }) =>
+      (await body(client.GET("/api/v1/connections/{name}/suggestions", { params: { path: { name: connection }, query: { table: [...tables], limit } }, signal })))
+        .suggestions ?? [],
+    staleTime: 300_000,
+    placeholderData: keepPreviousData,
+  });
+
 export const runQuery = (id: string) =>
   queryOptions({
     queryKey: ["run", id],

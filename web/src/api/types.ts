@@ -13,6 +13,7 @@ export type Meta = Schemas["Meta"];
 export type Connection = Schemas["Connection"];
 export type TableHead = Schemas["TableHead"];
 export type TableDetail = Schemas["Table"];
+export type TableProfile = Schemas["TableProfile"];
 export type Column = Schemas["Column"];
 export type ResultColumn = Schemas["ResultColumn"];
 export type Receipt = Schemas["Receipt"];

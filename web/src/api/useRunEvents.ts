@@ -21,10 +21,12 @@ export interface RunStory {
   state: RunState | null;
   progress: Progress | null;
   log: LogLine[];
+  /** What a model has written so far of the code that is being made */
+  writing: string;
   stream: StreamState;
 }
 
-export const emptyStory: RunStory = { steps: [], state: null, progress: null, log: [], stream: "connecting" };
+export const emptyStory: RunStory = { steps: [], state: null, progress: null, log: [], writing: "", stream: "connecting" };
 
 const states: readonly RunState[] = [
   "queued", "generating", "checking", "awaiting_approval", "running", "succeeded", "failed", "declined", "cancelled",
@@ -38,7 +40,15 @@ export function tell(story: RunStory, e: RunEvent): RunStory {
     case "state":
       return isState(e.state) ? { ...story, state: e.state, steps: settle(story.steps, e.state, at) } : story;
     case "step":
-      return e.step ? { ...story, steps: step(story.steps, e.step, e.text ?? "", at) } : story;
+      if (!e.step) return story;
+      return {
+        ...story,
+        steps: step(story.steps, e.step, e.text ?? "", at),
+        // A repair begins a new text.
+        writing: e.step === "generate" && e.text === "started" ? "" : story.writing,
+      };
+    case "model":
+      return { ...story, writing: story.writing + (e.text ?? "") };
     case "progress":
       return e.progress ? { ...story, progress: e.progress } : story;
     case "log":

@@ -18,6 +18,10 @@ group("suggest", () => {
       "time, few categories, number → lines by colour", [["month", "date"], ["country", "string"], ["n", "bigint"]],
       [["2025-01-01", "DE", "1"], ["2025-01-01", "FR", "2"]], { kind: "line", x: 0, y: 2, series: 1 },
     ],
+    [
+      "a time beside a name is one more fact of it → bars", [["country", "string"], ["n", "bigint"], ["first_order", "date"]],
+      [["DE", "1", "2025-01-01"], ["FR", "2", "2025-02-01"]], { kind: "bar", x: 0, y: 1, series: null },
+    ],
     ["category and number → bars", [["country", "string"], ["revenue", "decimal(18,2)"]], [["DE", "1"], ["FR", "2"]], { kind: "bar", x: 0, y: 1, series: null }],
     ["an id is a name, and a name is better", [["customer_id", "bigint"], ["name", "string"], ["n", "bigint"]], [["1", "a", "3"], ["2", "b", "4"]], { kind: "bar", x: 1, y: 2, series: null }],
     ["two numbers → scatter", [["price", "double"], ["weight", "double"]], [["1", "2"], ["3", "4"]], { kind: "scatter", x: 0, y: 1, series: null }],

@@ -53,14 +53,16 @@ export function suggest(columns: readonly ResultColumn[], rows: readonly Cell[][
   const [x, y] = numbers;
   if (total === 1) return columns.length === 1 && x !== undefined ? { kind: "number", x: 0, y: 0, series: null } : null;
   const [time] = times;
-  if (time !== undefined && x !== undefined) {
+  const [category] = categories;
+  // One row for each category, which comes first: the time beside it is only one more fact of it.
+  const facts = time !== undefined && category !== undefined && category < time && distinct(rows, category) === rows.length;
+  if (time !== undefined && x !== undefined && !facts) {
     const series = categories.find((i) => {
       const n = distinct(rows, i);
       return n > 1 && n <= 8;
     });
     return { kind: "line", x: time, y: x, series: series ?? null };
   }
-  const [category] = categories;
   if (category !== undefined && x !== undefined) {
     // An id beside a name says less than the name.
     const named = categories.find((i) => kindOf(columns[i]?.type ?? "") === "text") ?? category;

@@ -1,7 +1,8 @@
-import { Alert, Button, Group, Stack, Text } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
 import { IconArrowUpRight, IconMessageQuestion } from "@tabler/icons-react";
 
 import type { Declined } from "@/api/types";
+import { Note } from "@/shell/Note";
 import { sentence } from "@/shell/ProblemNote";
 import { request, useAsk } from "@/workbench/ask";
 
@@ -12,7 +13,7 @@ export function DeclinedNote({ declined: d }: { declined: Declined }) {
   const could = d.could ?? [];
   return (
     <Stack gap="md">
-      <Alert variant="light" color="yellow" icon={<IconMessageQuestion size={18} aria-hidden />} title={sentence(d.message)}>
+      <Note tone="warn" icon={IconMessageQuestion} title={sentence(d.message)}>
         {(d.unplaced ?? []).length > 0 && (
           <Text size="sm">
             Nothing in the tables tells {(d.unplaced ?? []).map((w) => `“${w}”`).join(", ")}.
@@ -23,7 +24,7 @@ export function DeclinedNote({ declined: d }: { declined: Declined }) {
             Near it: <span className="mono">{(d.near ?? []).join(", ")}</span>
           </Text>
         )}
-      </Alert>
+      </Note>
       <Offers title="It can be read in several ways. Which one?" texts={choices} onAsk={(t) => ask.mutate(request(t))} busy={ask.isPending} />
       <Offers title="This could be answered" texts={could} onAsk={(t) => ask.mutate(request(t))} busy={ask.isPending} />
       <Text size="sm" c="dimmed">

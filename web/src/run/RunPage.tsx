@@ -85,7 +85,7 @@ function OneRun({ id }: { id: string }) {
           </div>
         </div>
         <div className={classes.meta}>
-          <span role="status">
+          <span role="status" style={{ display: "inline-flex" }}>
             <State state={r.state} />
           </span>
           <time dateTime={r.created_at} className="tabular">

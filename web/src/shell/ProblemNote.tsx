@@ -1,19 +1,15 @@
-import { Alert, Button, Group, Text } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { IconAlertTriangle, IconWifiOff } from "@tabler/icons-react";
 
 import { asProblem } from "@/api/problem";
+
+import { Note } from "./Note";
 
 /** An error in the order cause, evidence, remedy. Nothing is shown that is not for people. */
 export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const p = asProblem(error);
   return (
-    <Alert
-      color={p.offline ? "yellow" : "red"}
-      variant="light"
-      role="alert"
-      icon={p.offline ? <IconWifiOff size={18} aria-hidden /> : <IconAlertTriangle size={18} aria-hidden />}
-      title={sentence(p.message)}
-    >
+    <Note tone={p.offline ? "warn" : "bad"} icon={p.offline ? IconWifiOff : IconAlertTriangle} title={sentence(p.message)} role="alert">
       {p.because && <Text size="sm">{sentence(p.because)}</Text>}
       {p.invalid.map((i) => (
         <Text size="sm" key={i.location + i.message}>
@@ -39,7 +35,7 @@ export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: () =
           )}
         </Group>
       )}
-    </Alert>
+    </Note>
   );
 }
 

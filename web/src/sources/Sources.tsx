@@ -14,7 +14,7 @@ import { chooseConnection, draft, toggleTable, useDraft } from "@/workbench/draf
 
 import classes from "./Sources.module.css";
 import { TableProfile } from "./TableProfile";
-import { connectionId, flatten, schemaId } from "./tree";
+import { connectionId, flatten } from "./tree";
 import { Tree } from "./Tree";
 import { useTables } from "./useTables";
 
@@ -42,21 +42,6 @@ export function Sources() {
   );
   const found = useTables(opened, q, open);
 
-  // The first schemas open by themselves while they are few.
-  useEffect(() => {
-    setOpen((o) => {
-      const more = new Set(o);
-      for (const [name, tables] of found.tables) {
-        const schemas = new Set(tables.map((t) => t.schema));
-        if ([...schemas].some((s) => o.has(schemaId(name, s)))) continue;
-        if (o.has(`seen:${name}`)) continue;
-        more.add(`seen:${name}`);
-        if (schemas.size <= 6) schemas.forEach((s) => more.add(schemaId(name, s)));
-      }
-      return more.size === o.size ? o : more;
-    });
-  }, [found.tables]);
-
   const problems = useMemo(
     () => new Map([...found.problems].map(([name, error]) => [name, sentence(asProblem(error).message)])),
     [found.problems],
@@ -65,11 +50,10 @@ export function Sources() {
     () => flatten({ connections: connections.data ?? [], open, tables: found.tables, details: found.details, problems, searching: q !== "" }),
     [connections.data, open, found.tables, found.details, problems, q],
   );
-  const toggle = (id: string, to?: boolean) =>
+  const toggle = (id: string) =>
     setOpen((o) => {
       const next = new Set(o);
-      if (to ?? !o.has(id)) next.add(id);
-      else next.delete(id);
+      if (!next.delete(id)) next.add(id);
       return next;
     });
 

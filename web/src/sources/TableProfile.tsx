@@ -1,8 +1,8 @@
 import { Badge, Group, Modal, Skeleton, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
-import { tableQuery } from "@/api/queries";
-import type { Column, TableDetail, TableHead } from "@/api/types";
+import { profileQuery, tableQuery } from "@/api/queries";
+import type { TableDetail, TableHead, TableProfile as Profile } from "@/api/types";
 import { bytes, count, whole } from "@/lib/format";
 import { ProblemNote } from "@/shell/ProblemNote";
 
@@ -12,17 +12,17 @@ import { keyOf, partsOf } from "./tree";
 export function TableProfile({ table, onClose }: { table: TableHead | null; onClose: () => void }) {
   const at = table ? partsOf(table) : { connection: "", schema: "", table: "" };
   const detail = useQuery({ ...tableQuery(at.connection, at.schema, at.table), enabled: table !== null });
+  const profile = useQuery({ ...profileQuery(at.connection, at.schema, at.table), enabled: table !== null });
   return (
     <Modal opened={table !== null} onClose={onClose} title={table?.qualified ?? ""} size="xl" closeButtonProps={{ "aria-label": "Close" }}>
       {detail.isPending && table !== null && <Skeleton height={160} />}
       {detail.isError && <ProblemNote error={detail.error} onRetry={() => void detail.refetch()} />}
-      {detail.data && <Profile table={detail.data} />}
+      {detail.data && <Shown table={detail.data} profile={profile.data} />}
     </Modal>
   );
 }
 
-function Profile({ table }: { table: TableDetail }) {
-  const columns = table.columns ?? [];
+function Shown({ table, profile }: { table: TableDetail; profile: Profile | undefined }) {
   return (
     <Stack gap="sm">
       {table.comment && <Text>{table.comment}</Text>}
@@ -32,59 +32,58 @@ function Profile({ table }: { table: TableDetail }) {
         <Badge variant="default" tt="none">{bytes(table.bytes)}</Badge>
         {!table.readable && <Badge color="red" variant="light" tt="none">this login cannot read it</Badge>}
       </Group>
-      <Table.ScrollContainer minWidth={560} maxHeight="60vh">
+      <Table.ScrollContainer minWidth={620} maxHeight="60vh">
         <Table stickyHeader verticalSpacing={4} fz="sm" aria-label="Columns">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Column</Table.Th>
               <Table.Th>Type</Table.Th>
               <Table.Th>Key</Table.Th>
-              <Table.Th ta="right">Empty</Table.Th>
+              <Table.Th ta="right">NULL</Table.Th>
               <Table.Th ta="right">Different</Table.Th>
-              <Table.Th>Often</Table.Th>
+              <Table.Th>Values</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {columns.map((c) => (
-              <Row key={c.name} column={c} table={table} />
-            ))}
+            {(table.columns ?? []).map((c) => {
+              const { key, refers } = keyOf(table, c.name);
+              const keys = [key === "primary" ? "primary key" : key === "unique" ? "unique" : "", refers ? `→ ${refers}` : ""].filter(Boolean).join(", ");
+              const p = profile?.columns?.find((x) => x.name === c.name);
+              return (
+                <Table.Tr key={c.name}>
+                  <Table.Td>
+                    <span dir="auto">{c.name}</span>
+                    {c.comment && <Text size="xs" c="dimmed">{c.comment}</Text>}
+                  </Table.Td>
+                  <Table.Td className="muted">{c.type}</Table.Td>
+                  <Table.Td>{keys}</Table.Td>
+                  <Table.Td ta="right" className="tabular">{!c.nullable ? "never" : p ? share(p.null_share ?? 0) : ""}</Table.Td>
+                  <Table.Td ta="right" className="tabular">{!p ? "" : p.unique ? "all" : p.distinct ? whole(Math.round(p.distinct)) : ""}</Table.Td>
+                  <Table.Td maw={240} className="cut" title={p && values(p)}>{p && values(p)}</Table.Td>
+                </Table.Tr>
+              );
+            })}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
       <Text size="xs" c="dimmed">
-        From PostgreSQL's own statistics (pg_stats), as of its last ANALYZE. No rows are read for this.
+        {profile && !profile.analysed
+          ? "The table was never analysed: run ANALYZE, and its statistics appear here."
+          : "From PostgreSQL's own statistics (pg_stats), as of its last ANALYZE. No rows are read for this."}
+        {profile && !profile.values && " Values are not shown: postgres.show_values is off."}
       </Text>
     </Stack>
   );
 }
 
-function Row({ column: c, table }: { column: Column; table: TableDetail }) {
-  const { key, refers } = keyOf(table, c.name);
-  const s = c.stats;
-  const keys = [key === "primary" ? "primary key" : key === "unique" ? "unique" : "", refers ? `→ ${refers}` : ""].filter(Boolean).join(", ");
-  return (
-    <Table.Tr>
-      <Table.Td>
-        <span dir="auto">{c.name}</span>
-        {c.comment && <Text size="xs" c="dimmed">{c.comment}</Text>}
-      </Table.Td>
-      <Table.Td className="muted">{c.type}{c.nullable ? "" : ", never empty"}</Table.Td>
-      <Table.Td>{keys}</Table.Td>
-      <Table.Td ta="right" className="tabular">{s ? share(s.null_fraction) : ""}</Table.Td>
-      <Table.Td ta="right" className="tabular">{s ? distinct(s.distinct, table.row_estimate) : ""}</Table.Td>
-      <Table.Td maw={220} className="cut">{(s?.most_common ?? []).slice(0, 3).map((v) => v.value).join(", ")}</Table.Td>
-    </Table.Tr>
-  );
+/** The most common values, else the range. */
+function values(p: NonNullable<Profile["columns"]>[number]): string {
+  const common = (p.common ?? []).slice(0, 4).map((v) => `${v.value} ${share(v.fraction)}`);
+  if (common.length > 0) return common.join(", ");
+  return p.low || p.high ? `${p.low ?? ""} … ${p.high ?? ""}` : "";
 }
 
 function share(fraction: number): string {
   if (fraction === 0) return "none";
   return fraction < 0.001 ? "< 0.1 %" : `${(fraction * 100).toFixed(fraction < 0.1 ? 1 : 0)} %`;
-}
-
-/** pg_stats writes a share of the rows as a negative number. */
-function distinct(n: number, rows: number): string {
-  if (n === 0) return "";
-  if (n === -1) return "all";
-  return n < 0 ? `about ${count(Math.round(-n * Math.max(0, rows)))}` : whole(Math.round(n));
 }

@@ -13,7 +13,7 @@ interface Props {
   picked: readonly string[];
   /** The connection that is asked when no table is picked */
   current: string;
-  onToggle: (id: string, to?: boolean) => void;
+  onToggle: (id: string) => void;
   onPick: (qualified: string) => void;
   onConnection: (name: string) => void;
   onProfile: (table: TableHead) => void;
@@ -38,10 +38,10 @@ export function Tree({ nodes, picked, current, onToggle, onPick, onConnection, o
   };
   const act = (n: Node) => {
     if (n.kind === "table") onPick(n.table.qualified);
-    else if (n.kind === "schema") onToggle(n.id, !n.open);
+    else if (n.kind === "schema") onToggle(n.id);
     else if (n.kind === "connection") {
       onConnection(n.connection.name);
-      onToggle(n.id, n.connection.name === current ? !n.open : true);
+      if (n.connection.name === current || !n.open) onToggle(n.id);
     }
   };
   const onKey = (e: KeyboardEvent) => {
@@ -56,11 +56,11 @@ export function Tree({ nodes, picked, current, onToggle, onPick, onConnection, o
       case "PageDown": move(at + 12); break;
       case "PageUp": move(at - 12); break;
       case "ArrowRight":
-        if (opens && !n.open) onToggle(n.id, true);
+        if (opens && !n.open) onToggle(n.id);
         else if (opens) move(at + 1);
         break;
       case "ArrowLeft":
-        if (opens && n.open) onToggle(n.id, false);
+        if (opens && n.open) onToggle(n.id);
         else move(parentOf(nodes, at));
         break;
       case "Enter":
@@ -98,7 +98,6 @@ export function Tree({ nodes, picked, current, onToggle, onPick, onConnection, o
               aria-setsize={nodes.length}
               aria-expanded={"open" in n ? n.open : undefined}
               aria-checked={n.kind === "table" ? picked.includes(n.table.qualified) : undefined}
-              aria-label={spoken(n, current)}
               data-active={item.index === at ? "" : undefined}
               data-level={n.level}
               data-click={n.kind === "note" || n.kind === "column" ? undefined : ""}
@@ -111,6 +110,7 @@ export function Tree({ nodes, picked, current, onToggle, onPick, onConnection, o
               }}
             >
               <Line node={n} current={current} onToggle={onToggle} onProfile={onProfile} />
+              <span className="visually-hidden">{more(n, current)}</span>
             </div>
           );
         })}
@@ -126,7 +126,7 @@ function Line({ node: n, current, onToggle, onProfile }: { node: Node; current: 
       aria-hidden
       onClick={(e) => {
         e.stopPropagation();
-        onToggle(n.id, !n.open);
+        onToggle(n.id);
       }}
     >
       <IconChevronRight size={14} stroke={2} />
@@ -202,20 +202,21 @@ function Line({ node: n, current, onToggle, onProfile }: { node: Node; current: 
 
 const keyWords = { primary: "primary key", foreign: "foreign key", unique: "unique" } as const;
 
-/** A line in words, for screen readers. */
-function spoken(n: Node, current: string): string {
+/** What a line shows by its look alone, in words for screen readers. */
+function more(n: Node, current: string): string {
   switch (n.kind) {
-    case "connection": return `${n.connection.name}, connection${n.connection.name === current ? ", is asked" : ""}`;
-    case "schema": return `${n.schema}, schema with ${n.tables} tables`;
+    case "connection":
+      return `, connection${n.connection.name === current ? ", is asked" : ""}`;
+    case "schema":
+      return "tables, schema";
     case "table": {
       const t = n.table;
-      const size = t.row_estimate < 0 ? "" : `, about ${count(t.row_estimate)} rows, ${bytes(t.bytes)}`;
-      return `${t.name}, ${t.kind}${size}${t.readable ? "" : ", cannot be read"}${t.comment ? `, ${t.comment}` : ""}`;
+      const size = t.row_estimate < 0 ? "" : ` rows, ${bytes(t.bytes)}`;
+      return `${size}, ${t.kind}${t.readable ? "" : ", cannot be read"}${t.comment ? `, ${t.comment}` : ""}`;
     }
-    case "column": {
-      const key = n.key ? `, ${keyWords[n.key]}` : "";
-      return `${n.column.name}, ${n.column.type}${key}${n.refers ? `, refers to ${n.refers}` : ""}${n.column.comment ? `, ${n.column.comment}` : ""}`;
-    }
-    case "note": return n.text;
+    case "column":
+      return [n.key ? `, ${keyWords[n.key]}` : "", n.refers ? `, refers to ${n.refers}` : "", n.column.comment ? `, ${n.column.comment}` : ""].join("");
+    case "note":
+      return "";
   }
 }

@@ -10,7 +10,7 @@ export type Node =
 
 export interface TreeState {
   connections: Connection[];
-  /** Ids of what is opened */
+  /** Ids of what is opened; of schemas those that are not as they are by default */
   open: ReadonlySet<string>;
   /** Tables by connection; absent = not asked for, or on their way */
   tables: ReadonlyMap<string, TableHead[]>;
@@ -32,6 +32,9 @@ export const partsOf = (t: TableHead): { connection: string; schema: string; tab
   schema: t.schema,
   table: t.name,
 });
+
+/** So many schemas of a connection are open by themselves. */
+const fewSchemas = 6;
 
 /** The lines that are to be seen, from the top. */
 export function flatten(t: TreeState): Node[] {
@@ -55,9 +58,10 @@ export function flatten(t: TreeState): Node[] {
       out.push({ kind: "note", id: id + ":none", level: 2, text: t.searching ? "No table fits" : "There are no tables in it", tone: "muted" });
       continue;
     }
-    for (const [schema, list] of bySchema(tables)) {
+    const schemas = bySchema(tables);
+    for (const [schema, list] of schemas) {
       const sid = schemaId(c.name, schema);
-      const shown = t.searching || t.open.has(sid);
+      const shown = t.searching || schemas.size <= fewSchemas !== t.open.has(sid);
       out.push({ kind: "schema", id: sid, level: 2, connection: c.name, schema, tables: list.length, open: shown });
       if (shown) for (const table of list) table_(t, table, out);
     }

@@ -34,7 +34,7 @@ export function Engine() {
         <Tooltip label={plan.data?.placement.reason ?? "Where it runs"} multiline maw={320} disabled={!plan.data}>
           <Button variant="subtle" color="gray" size="compact-sm" fw={400} rightSection={<IconChevronDown size={14} aria-hidden />} aria-label={`Where it runs: ${label}${expectation(plan.data)}`}>
             {label}
-            <span className="muted tabular">{expectation(plan.data)}</span>
+            <span className="muted tabular" style={{ whiteSpace: "pre" }}>{expectation(plan.data)}</span>
           </Button>
         </Tooltip>
       </Menu.Target>

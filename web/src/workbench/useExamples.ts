@@ -1,12 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 
-import { tablesQuery } from "@/api/queries";
-import { tableName } from "@/lib/format";
+import { suggestionsQuery } from "@/api/queries";
 
-/** Some questions that the schema can answer: of what is picked, else of the largest tables. */
+/** Some questions that the schema can answer: of what is picked, else of the whole connection. The server has planned each of them. */
 export function useExamples(connection: string, picked: readonly string[]): string[] {
-  const tables = useQuery({ ...tablesQuery(connection, ""), enabled: connection !== "" });
-  const largest = [...(tables.data ?? [])].filter((t) => t.readable).sort((a, b) => b.row_estimate - a.row_estimate);
-  const names = picked.length > 0 ? picked.map(tableName) : largest.map((t) => t.name);
-  return names.slice(0, 3).map((name) => `How many ${name.replaceAll("_", " ")} are there?`);
+  const found = useQuery({ ...suggestionsQuery(connection, picked, 5), enabled: connection !== "", retry: false });
+  return (found.data ?? []).map((s) => s.question);
 }
