@@ -230,5 +230,5 @@ func (a *app) prototypeGenerator(ctx context.Context) (sparkwright.Generator, st
 		return nil, "", err
 	}
 	model := agentcore.NewModel(d.Client, a.settings.Global.BedrockModel)
-	return &prototype{delegate: d, planner: planner.New(), agent: codegen.New(model, a.codegenOptions())}, "agent " + model.Name(), nil
+	return &prototype{delegate: d, planner: planner.New(), agent: codegen.New(model, codegenOptions(a.settings))}, "agent " + model.Name(), nil
 }

@@ -21,8 +21,6 @@ import (
 	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/executor/batch"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
-	"github.com/sparkwright/sparkwright/internal/executor/emrserverless"
-	"github.com/sparkwright/sparkwright/internal/executor/lambda"
 	"github.com/sparkwright/sparkwright/internal/failpoint"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/placement"
@@ -53,9 +51,8 @@ type app struct {
 	databases *databases
 	connect   *connect.Executor
 	agentOf   *agentcore.Delegate // of spark.supervisor_arn
-	choice    *choice             // what writes analyses
-	emr       *emrserverless.Executor
-	lambda    *lambda.Executor
+	choice    choices             // what writes analyses
+	varying   *varying
 	broker    *broker.Broker
 	reads     *reader.Reader
 	runs      *supervisor.Service
@@ -226,7 +223,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	generator, name, err := a.generator(ctx)
+	generator, name, err := a.generator(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -249,24 +246,25 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	}
 	a.connect = connect.New(cfg)
 	submit := batch.New(batch.Config{Runtime: rt, Master: s.Spark.Master, DriverMemory: s.Spark.DriverMemory, Timeout: timeout})
-	config := supervisor.Config{
-		Store: st, Databases: dbs, Generator: generator, GeneratorName: name,
-		Executors:   map[string]sparkwright.Executor{connect.Name: a.connect, batch.Name: submit},
+	a.varying, err = a.newVarying(ctx, s, st, a.uploads, supervisor.Varying{
+		Generator: generator, GeneratorName: name,
+		Executors: map[string]sparkwright.Executor{connect.Name: a.connect, batch.Name: submit},
+	})
+	if err != nil {
+		return nil, err
+	}
+	svc := supervisor.New(supervisor.Config{
+		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs,
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
 		Reader:      a.reader(s, dbs),
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
-		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest,
-		ResultsDir: s.ResultsDir(), PreviewRows: s.Spark.ResultPreviewRows, Limits: limits(s),
-		House:     house(s, st, a.uploads),
+		Explain:    diagnose.Explain, Nearest: postgres.Nearest,
+		ResultsDir: s.ResultsDir(), PreviewRows: s.Spark.ResultPreviewRows,
 		Failpoint: failpoint.FromEnv(),
 
 		Cores: runtime.NumCPU(), PlaceReason: placeReason(s), Log: a.log,
-	}
-	if err = a.awsExecutors(ctx, s, &config); err != nil {
-		return nil, err
-	}
-	svc := supervisor.New(config)
+	})
 	a.runs = svc
 	return svc, svc.Reconcile(ctx)
 }

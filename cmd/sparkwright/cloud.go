@@ -22,7 +22,6 @@ import (
 	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/result"
 	"github.com/sparkwright/sparkwright/internal/secret"
-	"github.com/sparkwright/sparkwright/internal/server"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/glue"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
@@ -57,14 +56,14 @@ func placementSettings(s *settings.Settings) placement.AWS {
 // awsExecutors adds the executors of AWS, when anything of it is configured. An
 // AWS that cannot be used keeps nobody from asking on this machine: it is told
 // when a run is to go there.
-func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, cfg *supervisor.Config) error {
-	cfg.AWS = placementSettings(s)
-	if !cfg.AWS.Configured() {
+func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, v *supervisor.Varying) error {
+	v.AWS, v.Place, v.LoadResult, v.RemoveResult = placementSettings(s), nil, artifact.Load, nil
+	if !v.AWS.Configured() {
 		return nil
 	}
 	c, unusable := newCloud(ctx, s)
 	if unusable != nil {
-		cfg.Place = func(in placement.Input) (sparkwright.Placement, error) {
+		v.Place = func(in placement.Input) (sparkwright.Placement, error) {
 			p, err := placement.Decide(in)
 			if err == nil && (p.Executor == placement.EMR || p.Executor == placement.Lambda) {
 				err = unusable
@@ -77,27 +76,25 @@ func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, cfg *super
 	if err != nil {
 		return err
 	}
-	a.emr = emrserverless.New(emrserverless.Config{
+	v.Executors[emrserverless.Name] = emrserverless.New(emrserverless.Config{
 		AWS: c.cfg, Instance: instance, Bucket: s.Spark.S3Bucket, RoleARN: s.Spark.ExecutionRoleARN,
 		ExecutorMemory: s.Spark.ExecutorMemory, ExecutorCores: s.Spark.ExecutorCores,
 		DriverMemory: s.Spark.EMRDriverMemory, DriverCores: s.Spark.EMRDriverCores,
 		TimeoutMinutes: s.Spark.EMRTimeoutMinutes, LogGroup: s.Spark.LogGroup, Log: a.log,
 	})
-	a.lambda = lambda.New(lambda.Config{
+	v.Executors[lambda.Name] = lambda.New(lambda.Config{
 		AWS: c.cfg, Timeout: time.Duration(s.Spark.LambdaTimeoutSeconds) * time.Second, Log: a.log,
 	})
-	cfg.Executors[emrserverless.Name], cfg.Executors[lambda.Name] = a.emr, a.lambda
-	cfg.Place = a.preflight(placement.Decide) //nolint:contextcheck // has a time limit of its own
-	local := cfg.LoadResult
-	cfg.LoadResult = func(location, runID, attemptID string) (*sparkwright.Manifest, error) { //nolint:contextcheck // has a time limit of its own
+	v.Place = a.preflight(placement.Decide)                                                 //nolint:contextcheck // has a time limit of its own
+	v.LoadResult = func(location, runID, attemptID string) (*sparkwright.Manifest, error) { //nolint:contextcheck // has a time limit of its own
 		if !artifact.IsS3(location) {
-			return local(location, runID, attemptID)
+			return artifact.Load(location, runID, attemptID)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), loadTime)
 		defer cancel()
 		return c.results.Load(ctx, location, runID, attemptID)
 	}
-	cfg.RemoveResult = c.results.Remove
+	v.RemoveResult = c.results.Remove
 	return nil
 }
 
@@ -160,73 +157,24 @@ func (a *app) link(ctx context.Context, m *sparkwright.Manifest) string {
 // loadTime bounds how long a manifest and the list of its parts are read.
 const loadTime = 2 * time.Minute
 
-// platforms tells of the executors in AWS, for GET /spark/status; nil when
-// nothing of AWS is configured.
-func (a *app) platforms() func(context.Context) server.Platforms {
-	if a.emr == nil {
-		return nil
-	}
-	s := a.settings
-	return func(ctx context.Context) server.Platforms {
-		ctx, cancel := context.WithTimeout(ctx, statusTime)
-		defer cancel()
-		var p server.Platforms
-		application := func(id string) string {
-			if id == "" {
-				return "not ready"
-			}
-			state, err := a.emr.State(ctx, id)
-			switch {
-			case err != nil:
-				p.Why = err.Error()
-				return "error"
-			case state.Ready():
-				return "ready"
-			default:
-				p.Why = "the application " + id + " is " + state.State
-				return "not ready"
-			}
-		}
-		p.EMR, p.EMRPostgres = application(s.Spark.EMRApplicationID), application(s.Spark.EMRPostgresApplicationID)
-		p.Lambda = "not_ready"
-		if name := s.Spark.LambdaFunction; name != "" {
-			switch state, err := a.lambda.State(ctx, name); {
-			case err != nil:
-				p.Lambda, p.Why = "error", err.Error()
-			case state == "Active":
-				p.Lambda = "ready"
-			}
-		}
-		return p
-	}
-}
-
-const statusTime = 15 * time.Second
-
 // sweepEvery is how often jobs are looked for that nobody claims.
 const sweepEvery = 5 * time.Minute
 
 // sweep cancels the jobs of this installation on EMR Serverless that no run
 // claims, as long as ctx lasts.
 func (a *app) sweep(ctx context.Context) {
-	if a.emr == nil {
-		return
-	}
-	var applications []string
-	for _, id := range []string{a.settings.Spark.EMRApplicationID, a.settings.Spark.EMRPostgresApplicationID} {
-		if id != "" && !slices.Contains(applications, id) {
-			applications = append(applications, id)
-		}
-	}
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		orphans, err := a.emr.Sweep(ctx, applications, a.claimed)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			a.log.WarnContext(ctx, "jobs not swept", "error", err)
-		case len(orphans) > 0:
-			a.log.WarnContext(ctx, "jobs cancelled that no run claims", "jobs", orphans)
+		now := a.varying.now()
+		if emr, is := now.Executors[emrserverless.Name].(*emrserverless.Executor); is {
+			orphans, err := emr.Sweep(ctx, applications(now.AWS), a.claimed)
+			switch {
+			case err != nil && ctx.Err() == nil:
+				a.log.WarnContext(ctx, "jobs not swept", "error", err)
+			case len(orphans) > 0:
+				a.log.WarnContext(ctx, "jobs cancelled that no run claims", "jobs", orphans)
+			}
 		}
 		select {
 		case <-tick.C:
@@ -234,6 +182,16 @@ func (a *app) sweep(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// applications are those of EMR Serverless, each once.
+func applications(aws placement.AWS) (ids []string) {
+	for _, id := range []string{aws.Application, aws.PostgresApplication} {
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // claimed reports whether an attempt belongs to a run that is not over.

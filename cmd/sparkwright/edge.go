@@ -40,8 +40,8 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 		Secrets: secret.Files{Dir: filepath.Join(a.home, "secrets")}, Uploads: a.uploads,
 		Log: a.log, Hosts: []string{"127.0.0.1", "localhost", "::1"}, Origins: origins, Healthy: a.store.Ping,
 	}
-	cfg.Platforms, cfg.Link = a.platforms(), a.link
-	cfg.Models = a.chosen(ctx).named()
+	cfg.Platforms, cfg.Link = platforms(cfg.Settings.Load), a.link
+	cfg.Models = func(ctx context.Context) []server.NamedModel { return a.chosen(ctx).named() }
 	if !usesAWS(a.settings) {
 		return cfg, nil
 	}
@@ -51,7 +51,6 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 		return cfg, nil
 	}
 	cfg.Glue = glue.New(cloud)
-	cfg.Platforms = platforms(cloud, cfg.Settings.Load)
 	cfg.Secrets = keepers{secret.NewManager(cloud, a.settings.Postgres.SecretsManagerPrefix), cfg.Secrets}
 	return cfg, nil
 }

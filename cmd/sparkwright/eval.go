@@ -21,6 +21,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/eval"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/planner"
+	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
@@ -278,7 +279,7 @@ type measured struct {
 }
 
 // generatorOf is the generator that asks the model.
-func (a *app) generatorOf(model sparkwright.Model) (sparkwright.Generator, string, error) {
+func (a *app) generatorOf(s *settings.Settings, model sparkwright.Model) (sparkwright.Generator, string, error) {
 	m := &a.measured
 	m.used = true
 	if m.record != "" {
@@ -291,7 +292,7 @@ func (a *app) generatorOf(model sparkwright.Model) (sparkwright.Generator, strin
 	if m.naive {
 		return &eval.Naive{Model: model, Views: codegen.Views}, "naive " + model.Name(), nil
 	}
-	return codegen.New(model, a.codegenOptions()), "model " + model.Name(), nil
+	return codegen.New(model, codegenOptions(s)), "model " + model.Name(), nil
 }
 
 // pipeline is an Asker that does all that a question goes through: the

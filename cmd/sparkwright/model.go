@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,15 +65,36 @@ func modelCloud(ctx context.Context, s *settings.Settings) (aws.Config, error) {
 	return awscloud.Load(ctx, awscloud.Options{Region: region, Attempts: 1})
 }
 
-// chosen is what writes analyses in this process, found once.
-func (a *app) chosen(ctx context.Context) choice {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.choice == nil {
-		c := pickModel(ctx, a.settings)
-		a.choice = &c
+// choices is the choice for the settings that were looked at last: to look for
+// credentials takes seconds.
+type choices struct {
+	mu  sync.Mutex
+	of  string
+	now choice
+}
+
+func (c *choices) get(ctx context.Context, s *settings.Settings) choice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if of := modelPart(s); c.of != of {
+		c.of, c.now = of, pickModel(ctx, s)
 	}
-	return *a.choice
+	return c.now
+}
+
+// modelPart is the part of the settings on which the model depends.
+func modelPart(s *settings.Settings) string {
+	text, _ := json.Marshal([]any{s.Model, s.Anthropic, s.Global, s.Spark.SupervisorARN, s.Spark.Region}) // plain structs
+	return string(text)
+}
+
+// chosen is what writes analyses in this process now.
+func (a *app) chosen(ctx context.Context) choice {
+	s := a.settings
+	if a.varying != nil {
+		s = a.varying.settingsNow()
+	}
+	return a.choice.get(ctx, s)
 }
 
 // openModel makes the adapter of a model; nil for the planner and for an agent
@@ -128,11 +151,11 @@ func modelOf(ctx context.Context, s *settings.Settings) (m sparkwright.Model, wh
 
 // generator is the chosen model, else the built-in planner. What was chosen is
 // said, unless nothing else was configured.
-func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, error) {
+func (a *app) generator(ctx context.Context, s *settings.Settings) (sparkwright.Generator, string, error) {
 	if a.measured.replay != nil {
-		return a.generatorOf(a.measured.replay)
+		return a.generatorOf(s, a.measured.replay)
 	}
-	c := a.chosen(ctx)
+	c := a.choice.get(ctx, s)
 	switch {
 	case c.err != nil:
 		return nil, "", c.err
@@ -144,17 +167,17 @@ func (a *app) generator(ctx context.Context) (sparkwright.Generator, string, err
 		}
 		return planner.New(), "planner", nil
 	}
-	model, err := openModel(ctx, a.settings, c.Model)
+	model, err := openModel(ctx, s, c.Model)
 	if err != nil {
 		return nil, "", err
 	}
 	a.say("model", c.ID()+": "+c.Why)
-	return a.generatorOf(model)
+	return a.generatorOf(s, model)
 }
 
 // codegenOptions are how prompts are made and what tokens cost.
-func (a *app) codegenOptions() codegen.Options {
-	m := a.settings.Model
+func codegenOptions(s *settings.Settings) codegen.Options {
+	m := s.Model
 	return codegen.Options{
 		MaxTokens: m.MaxTokens, Cost: m.Cost,
 		Grounding: grounding.Options{Tokens: m.SchemaTokens, Share: grounding.Share(m.ShareValues)},

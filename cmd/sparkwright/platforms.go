@@ -20,8 +20,7 @@ import (
 const platformTime = 15 * time.Second
 
 // platforms asks AWS for the state of the executors that are configured.
-func platforms(cfg aws.Config, load func() (*settings.Settings, error)) func(context.Context) server.Platforms {
-	emr, functions := emrserverless.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
+func platforms(load func() (*settings.Settings, error)) func(context.Context) server.Platforms {
 	return func(ctx context.Context) server.Platforms {
 		ctx, cancel := context.WithTimeout(ctx, platformTime)
 		defer cancel()
@@ -29,22 +28,35 @@ func platforms(cfg aws.Config, load func() (*settings.Settings, error)) func(con
 		if err != nil {
 			return server.Platforms{Lambda: "unknown", EMR: "unknown", EMRPostgres: "unknown", Why: "the settings cannot be read"}
 		}
-		p := server.Platforms{}
-		var why []string
-		note := func(err error) {
-			if err != nil {
-				why = append(why, err.Error())
-			}
+		if !usesAWS(set) {
+			return server.Platforms{Lambda: "not_ready", EMR: "not ready", EMRPostgres: "not ready", Why: "nothing of AWS is configured"}
 		}
-		p.EMR, err = applicationStatus(ctx, emr, set.Spark.EMRApplicationID)
-		note(err)
-		p.EMRPostgres, err = applicationStatus(ctx, emr, set.Spark.EMRPostgresApplicationID)
-		note(err)
-		p.Lambda, err = functionStatus(ctx, functions, set.Spark.LambdaFunction)
-		note(err)
-		p.Why = strings.Join(why, "; ")
-		return p
+		cfg, err := awscloud.Load(ctx, awscloud.Options{Region: set.Spark.Region})
+		if err != nil {
+			return server.Platforms{Lambda: "error", EMR: "error", EMRPostgres: "error", Why: err.Error()}
+		}
+		return platformsOf(ctx, cfg, set)
 	}
+}
+
+func platformsOf(ctx context.Context, cfg aws.Config, set *settings.Settings) server.Platforms {
+	emr, functions := emrserverless.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
+	var p server.Platforms
+	var why []string
+	note := func(err error) {
+		if err != nil {
+			why = append(why, err.Error())
+		}
+	}
+	var err error
+	p.EMR, err = applicationStatus(ctx, emr, set.Spark.EMRApplicationID)
+	note(err)
+	p.EMRPostgres, err = applicationStatus(ctx, emr, set.Spark.EMRPostgresApplicationID)
+	note(err)
+	p.Lambda, err = functionStatus(ctx, functions, set.Spark.LambdaFunction)
+	note(err)
+	p.Why = strings.Join(why, "; ")
+	return p
 }
 
 // applicationStatus is ready, "not ready" or error. An application that is

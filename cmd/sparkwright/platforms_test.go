@@ -50,11 +50,9 @@ func TestPlatforms(t *testing.T) {
 		{"", "", "", server.Platforms{Lambda: "not_ready", EMR: "not ready", EMRPostgres: "not ready"}, 0},
 		{"started", "nobody", "nobody", server.Platforms{Lambda: "error", EMR: "ready", EMRPostgres: "error"}, 2},
 	} {
-		got := platforms(cfg, func() (*settings.Settings, error) {
-			s := settings.Default()
-			s.Spark.EMRApplicationID, s.Spark.EMRPostgresApplicationID, s.Spark.LambdaFunction = tt.emr, tt.postgres, tt.function
-			return s, nil
-		})(t.Context())
+		s := settings.Default()
+		s.Spark.EMRApplicationID, s.Spark.EMRPostgresApplicationID, s.Spark.LambdaFunction = tt.emr, tt.postgres, tt.function
+		got := platformsOf(t.Context(), cfg, s)
 		told := 0
 		if got.Why != "" {
 			told = len(strings.Split(got.Why, "; "))

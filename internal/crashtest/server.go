@@ -49,14 +49,16 @@ type (
 // Config is that of the real service over a played world.
 func Config(st *store.Store, w *World) supervisor.Config {
 	return supervisor.Config{
-		Store: st, Databases: w, Generator: w, GeneratorName: "played",
-		Executors:   map[string]sparkwright.Executor{cloudName: Cloud{w}, placement.Connect: w.Local()},
+		Varying: supervisor.Varying{
+			Generator: w, GeneratorName: "played", LoadResult: artifact.Load, Place: place,
+			Executors: map[string]sparkwright.Executor{cloudName: Cloud{w}, placement.Connect: w.Local()},
+			Limits:    supervisor.Limits{Repairs: 3, Losses: 1000, Retries: 2},
+		},
+		Store: st, Databases: w,
 		CheckClient: func(context.Context, string) (check.Client, error) { return Checker{}, nil },
-		ViewsOf:     codegen.Views, NewID: store.NewRunID, LoadResult: artifact.Load,
+		ViewsOf:     codegen.Views, NewID: store.NewRunID,
 		Explain: func(*sparkwright.Fault) {}, Nearest: func(string, []string, int) []string { return nil },
 		ResultsDir: filepath.Join(w.Dir, "results"), PreviewRows: 10, Cores: 2, PlaceReason: "here",
-		Place:  place,
-		Limits: supervisor.Limits{Repairs: 3, Losses: 1000, Retries: 2},
 		Timing: supervisor.Timing{
 			Beat: 300 * time.Millisecond, Silence: 3 * time.Second, Look: 500 * time.Millisecond,
 			Fetch: 20 * time.Millisecond, Slice: 200 * time.Millisecond, Backoff: 20 * time.Millisecond,

@@ -44,7 +44,7 @@ type Config struct {
 	Delegate func(next http.Handler) http.Handler
 	// Models are what is configured, the one that writes the code first; none =
 	// the built-in planner.
-	Models  []NamedModel
+	Models  func(ctx context.Context) []NamedModel
 	Healthy func(ctx context.Context) error // nil error = healthy
 	// Auth says who asks; nil = everybody who reaches the server is the local
 	// user: it must listen on loopback only.

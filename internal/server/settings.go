@@ -111,7 +111,7 @@ func (s *server) restoreDefaults(w http.ResponseWriter, _ *http.Request) {
 
 // models is GET /claude-models: what is configured, the one that writes the
 // code first. A Bedrock model that was set after the start is among it.
-func (s *server) models(w http.ResponseWriter, _ *http.Request) {
+func (s *server) models(w http.ResponseWriter, r *http.Request) {
 	list := []NamedModel{}
 	add := func(m NamedModel) {
 		for _, have := range list {
@@ -121,8 +121,10 @@ func (s *server) models(w http.ResponseWriter, _ *http.Request) {
 		}
 		list = append(list, m)
 	}
-	for _, m := range s.cfg.Models {
-		add(m)
+	if s.cfg.Models != nil {
+		for _, m := range s.cfg.Models(r.Context()) {
+			add(m)
+		}
 	}
 	if len(list) == 0 {
 		add(NamedModel{ID: "planner", Name: "Built-in planner (no model)"})

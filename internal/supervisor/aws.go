@@ -133,7 +133,7 @@ func baseType(name string) string {
 // place decides where the run goes that reads these tables.
 func (j *job) place(tables []sparkwright.Table) (sparkwright.Placement, error) {
 	in := placement.Input{
-		Asked: j.req.Executor, AWS: j.s.cfg.AWS, Local: j.s.cfg.PlaceReason, OutputPath: j.req.OutputPath, Session: j.run.Session,
+		Asked: j.req.Executor, AWS: j.s.now().AWS, Local: j.s.cfg.PlaceReason, OutputPath: j.req.OutputPath, Session: j.run.Session,
 	}
 	for i := range tables {
 		t := &tables[i]
@@ -147,7 +147,7 @@ func (j *job) place(tables []sparkwright.Table) (sparkwright.Placement, error) {
 		}
 		in.Tables = append(in.Tables, p)
 	}
-	return j.s.cfg.Place(in)
+	return j.s.place(in)
 }
 
 // word is what may be the name of a column in an analysis.
@@ -273,11 +273,11 @@ const lambdaResources = "LAMBDA_RESOURCES"
 
 // move takes a run from Lambda to EMR Serverless, once, and says so.
 func (j *job) move(f *sparkwright.Fault) bool {
-	if f.Class != lambdaResources || j.run.Placement.Executor != placement.Lambda || j.s.cfg.AWS.Application == "" {
+	if f.Class != lambdaResources || j.run.Placement.Executor != placement.Lambda || j.s.now().AWS.Application == "" {
 		return false
 	}
 	p := &j.run.Placement
-	p.Executor, p.Application = placement.EMR, j.s.cfg.AWS.Application
+	p.Executor, p.Application = placement.EMR, j.s.now().AWS.Application
 	p.Reason = fmt.Sprintf("moved from Lambda to EMR Serverless application %s: %s", p.Application, f.Message)
 	if f.Because != "" {
 		p.Reason += " (" + f.Because + ")"

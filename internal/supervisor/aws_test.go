@@ -161,15 +161,18 @@ func newAWS(t *testing.T, change func(*placement.AWS)) *awsBundle {
 		change(&aws)
 	}
 	b.svc = supervisor.New(supervisor.Config{
-		Store: st, Databases: awsDatabases{}, Generator: b, GeneratorName: "test", AWS: aws,
-		Executors:   map[string]sparkwright.Executor{placement.EMR: b.emr, placement.Lambda: b.lambda},
+		Varying: supervisor.Varying{
+			Generator: b, GeneratorName: "test", AWS: aws, Limits: supervisor.Limits{QuestionChars: 4000},
+			Executors: map[string]sparkwright.Executor{placement.EMR: b.emr, placement.Lambda: b.lambda},
+			LoadResult: func(location, runID, attemptID string) (*sparkwright.Manifest, error) {
+				return &sparkwright.Manifest{Version: 1, RunID: runID, AttemptID: attemptID, Location: location}, nil
+			},
+		},
+		Store: st, Databases: awsDatabases{},
 		CheckClient: func(context.Context, string) (check.Client, error) { return agreeable{}, nil },
 		ViewsOf:     func(string, *sparkwright.Catalog) []string { return nil }, NewID: store.NewRunID,
-		LoadResult: func(location, runID, attemptID string) (*sparkwright.Manifest, error) {
-			return &sparkwright.Manifest{Version: 1, RunID: runID, AttemptID: attemptID, Location: location}, nil
-		},
 		Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: t.TempDir(), PreviewRows: 100, Cores: 2, PlaceReason: "local Spark",
-		Limits: supervisor.Limits{QuestionChars: 4000}, Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err = b.svc.Start(t.Context()); err != nil {
 		t.Fatal(err)

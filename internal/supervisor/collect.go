@@ -13,7 +13,7 @@ import (
 func (j *job) collectStep(ctx context.Context) (next, error) {
 	a := j.attempt()
 	j.s.failpoint("collect:before")
-	m, err := j.s.cfg.LoadResult(j.location(a.Number), j.run.ID, a.ID)
+	m, err := j.s.now().LoadResult(j.location(a.Number), j.run.ID, a.ID)
 	if err == nil {
 		err = j.tooLarge(m)
 	}
@@ -29,7 +29,7 @@ func (j *job) collectStep(ctx context.Context) (next, error) {
 }
 
 func (j *job) tooLarge(m *sparkwright.Manifest) error {
-	limit := j.s.cfg.Limits.ResultBytes
+	limit := j.s.now().Limits.ResultBytes
 	var size int64
 	for _, p := range m.Parts {
 		size += p.Bytes

@@ -114,18 +114,22 @@ func setup(t *testing.T) *bundle {
 	b.broker = broker.New(slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { b.broker.Close(context.Background()) })
 	b.svc = supervisor.New(supervisor.Config{
-		Store: b.store, Databases: dbs, Generator: planner.New(), GeneratorName: "planner",
-		Executors: map[string]sparkwright.Executor{
-			connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g"}),
+		Varying: supervisor.Varying{
+			Generator: planner.New(), GeneratorName: "planner", LoadResult: artifact.Load,
+			Executors: map[string]sparkwright.Executor{
+				connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g"}),
+			},
+			Limits: supervisor.Limits{QuestionChars: 4000, Repairs: 3, Losses: 3},
 		},
+		Store: b.store, Databases: dbs,
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return b.spark.Client(ctx, runID) },
 		Reader: reader.New(reader.Config{
 			Ways:  &broker.Ways{Broker: b.broker, Login: dbs.config, Explain: func(_ context.Context, _ string, err error) error { return postgres.Interpret(conn, err) }},
 			Local: map[string]bool{connect.Name: true, batch.Name: true}, Translate: b.spark.Translate, Plan: b.spark.Plan, Rows: artifact.Rows, Cores: 2, Log: slog.New(slog.DiscardHandler),
 		}),
 		ViewsOf: codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
-		LoadResult: artifact.Load, Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: b.results,
-		PreviewRows: 100, Limits: supervisor.Limits{QuestionChars: 4000, Repairs: 3, Losses: 3}, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),
+		Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: b.results,
+		PreviewRows: 100, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),
 	})
 	if err = b.svc.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 // answer asks the generator, unless it has answered the same before.
 func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*sparkwright.Analysis, *sparkwright.Declined, error) {
 	hash := ""
-	if v, ok := j.s.cfg.Generator.(sparkwright.VersionedGenerator); ok && req.Repair == nil {
+	if v, ok := j.s.now().Generator.(sparkwright.VersionedGenerator); ok && req.Repair == nil {
 		hash = cacheHash(req, v.Version())
 		a, err := j.s.cfg.Store.CachedAnalysis(ctx, hash)
 		if err != nil {
@@ -85,7 +85,7 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 	j.s.failpoint("generate:before")
 	pen := &pen{job: j}
 	req.OnText = func(text string) { pen.write(ctx, text) }
-	reply, err := j.s.cfg.Generator.Generate(ctx, req)
+	reply, err := j.s.now().Generator.Generate(ctx, req)
 	pen.rest()
 	j.s.failpoint("generate:after")
 	if err != nil {
@@ -101,7 +101,7 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 		return nil, reply.Declined, nil
 	}
 	if reply.Analysis == nil {
-		return nil, nil, sparkwright.Errorf(sparkwright.CodeInternal, "the generator %s answered nothing", j.s.cfg.GeneratorName)
+		return nil, nil, sparkwright.Errorf(sparkwright.CodeInternal, "the generator %s answered nothing", j.s.now().GeneratorName)
 	}
 	j.work.Cached = hash
 	return reply.Analysis, nil, nil

@@ -32,7 +32,7 @@ const (
 // interrupt: a run goes before its files here, and files without a run go later.
 func (s *Service) Sweep(ctx context.Context) error {
 	var errs []error
-	h := s.cfg.House
+	h := s.now().House
 	if h.Age > 0 {
 		old, err := s.cfg.Store.Old(ctx, time.Now().Add(-h.Age), 1000)
 		errs = append(errs, err)
@@ -75,8 +75,8 @@ func (s *Service) remove(ctx context.Context, id string) error {
 // try when it cannot be removed. A location that the request has chosen is the
 // caller's.
 func (s *Service) delete(ctx context.Context, run *sparkwright.Run) error {
-	if s.cfg.RemoveResult != nil && run.State.Final() && strings.HasPrefix(run.Placement.OutputPath, "s3://"+s.cfg.AWS.Bucket+"/output/") {
-		if err := s.cfg.RemoveResult(ctx, resultsInS3(run)); err != nil {
+	if s.now().RemoveResult != nil && run.State.Final() && strings.HasPrefix(run.Placement.OutputPath, "s3://"+s.now().AWS.Bucket+"/output/") {
+		if err := s.now().RemoveResult(ctx, resultsInS3(run)); err != nil {
 			return err
 		}
 	}

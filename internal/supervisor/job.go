@@ -213,7 +213,7 @@ func (j *job) advance(ctx context.Context) (next, error) {
 func (j *job) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
-	a, executor := j.attempt(), j.s.cfg.Executors[j.run.Placement.Executor]
+	a, executor := j.attempt(), j.s.now().Executors[j.run.Placement.Executor]
 	if a != nil && a.Handle != nil && executor != nil && !durable(executor) {
 		if err := executor.Cancel(ctx, *a.Handle); err != nil {
 			j.s.cfg.Log.WarnContext(ctx, "lost attempt not stopped", "run_id", j.run.ID, "error", err)

@@ -84,7 +84,7 @@ func (j *job) closeAttempt(a *sparkwright.Attempt, state sparkwright.AttemptStat
 // lost ends an attempt that is gone with the process that carried it out, and
 // makes another one: jobs only read. What it wrote whole counts.
 func (j *job) lost(ctx context.Context, a *sparkwright.Attempt) (next, error) {
-	if _, err := j.s.cfg.LoadResult(j.location(a.Number), j.run.ID, a.ID); err == nil {
+	if _, err := j.s.now().LoadResult(j.location(a.Number), j.run.ID, a.ID); err == nil {
 		return next{step: stepCollect}, nil
 	}
 	j.cancelBackends(ctx)
@@ -99,7 +99,7 @@ func (j *job) lost(ctx context.Context, a *sparkwright.Attempt) (next, error) {
 			losses++
 		}
 	}
-	if losses > j.s.cfg.Limits.Losses {
+	if losses > j.s.now().Limits.Losses {
 		return next{}, err
 	}
 	j.sparkTook(err)

@@ -138,7 +138,7 @@ func (s *Service) closeForeground(ctx context.Context, o store.OpenRun) {
 	if a != nil && !a.State.Final() {
 		now := time.Now().UTC()
 		a.State, a.Fault, a.FinishedAt = sparkwright.AttemptLost, lost, &now
-		if m, err := s.cfg.LoadResult(j.location(a.Number), j.run.ID, a.ID); err == nil {
+		if m, err := s.now().LoadResult(j.location(a.Number), j.run.ID, a.ID); err == nil {
 			a.State, a.Fault, j.run.Result, lost = sparkwright.AttemptSucceeded, nil, m, nil
 		}
 	} else {

@@ -43,7 +43,7 @@ func (j *job) failed(ctx context.Context, err error) (next, error) {
 		}
 		j.fault = f
 		if why := j.noRepair(); why != "" {
-			if j.req.Code == "" && j.s.cfg.Limits.Repairs > 0 {
+			if j.req.Code == "" && j.s.now().Limits.Repairs > 0 {
 				f.Because = joined(f.Because, why)
 			}
 			return j.ended(f), nil
@@ -54,7 +54,7 @@ func (j *job) failed(ctx context.Context, err error) (next, error) {
 		return next{step: stepGenerate}, nil
 	case j.move(f):
 		return next{step: stepSubmit}, nil
-	case f.Kind == sparkwright.FaultTransient && j.transient() <= j.s.cfg.Limits.Retries:
+	case f.Kind == sparkwright.FaultTransient && j.transient() <= j.s.now().Limits.Retries:
 		backoff := j.s.cfg.Timing.Backoff << (j.transient() - 1)
 		j.tell(sparkwright.Event{
 			Type: sparkwright.EventStep, Step: "retry", Text: fmt.Sprintf("%s; once more in %s", f.Message, backoff.Round(time.Millisecond)),
@@ -66,7 +66,7 @@ func (j *job) failed(ctx context.Context, err error) (next, error) {
 
 // noRepair says why a faulty analysis does not go back to the generator.
 func (j *job) noRepair() string {
-	l := j.s.cfg.Limits
+	l := j.s.now().Limits
 	used := j.run.Usage.InputTokens + j.run.Usage.OutputTokens
 	switch {
 	case j.req.Code != "":

@@ -101,7 +101,7 @@ func runError(run *sparkwright.Run) error {
 // validate refuses requests that cannot be meant.
 func (s *Service) validate(req *sparkwright.Request) error {
 	req.Question = strings.TrimSpace(req.Question)
-	return Valid(*req, s.cfg.Limits.QuestionChars)
+	return Valid(*req, s.now().Limits.QuestionChars)
 }
 
 // Valid refuses questions that cannot be meant, with CodeInvalid: Submit and
@@ -134,7 +134,7 @@ func (s *Service) newRun(req *sparkwright.Request) *sparkwright.Run {
 		ID: s.cfg.NewID(), State: sparkwright.RunQueued, CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
 		Session: req.Session, User: req.User, Parent: req.Parent,
 		Question:  sparkwright.Question{Text: req.Question, Connection: req.Connection, Tables: req.Tables},
-		Generator: s.cfg.GeneratorName,
+		Generator: s.now().GeneratorName,
 	}
 	if req.Code != "" {
 		run.Generator = "user"
@@ -163,7 +163,7 @@ func (s *Service) Submit(ctx context.Context, req sparkwright.Request) (*sparkwr
 	}
 	run := s.newRun(&req)
 	err := s.cfg.Store.CreateRun(ctx, run, req, store.Admission{
-		Queue: s.cfg.Limits.Queue, Session: s.cfg.Limits.SessionRuns, Step: stepCatalog,
+		Queue: s.now().Limits.Queue, Session: s.now().Limits.SessionRuns, Step: stepCatalog,
 		Then: func(ctx context.Context, t tx) (int64, error) {
 			return s.enqueue(ctx, t, store.Lease{RunID: run.ID}, anyServer, 0)
 		},

@@ -82,7 +82,7 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 }
 
 func (j *job) executor() (sparkwright.Executor, error) {
-	e := j.s.cfg.Executors[j.run.Placement.Executor]
+	e := j.s.now().Executors[j.run.Placement.Executor]
 	if e == nil {
 		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "no executor is named %q here", j.run.Placement.Executor)
 	}
@@ -116,7 +116,7 @@ func (j *job) newAttempt(ctx context.Context) (*sparkwright.Attempt, error) {
 		return nil, err
 	}
 	j.run.Attempts = append(j.run.Attempts, a)
-	j.put, j.places = j.attempt(), j.s.cfg.Limits.Attempts[j.run.Placement.Executor]
+	j.put, j.places = j.attempt(), j.s.now().Limits.Attempts[j.run.Placement.Executor]
 	if err = j.commit(ctx, next{step: stepSubmit}); err != nil {
 		j.run.Attempts = j.run.Attempts[:number-1]
 		j.put, j.places = nil, 0

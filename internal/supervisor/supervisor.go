@@ -68,32 +68,44 @@ type Database interface {
 
 // Config is what a Service works with.
 type Config struct {
-	Store         *store.Store
-	Databases     Databases
+	Varying
+
+	// Now tells what the settings say at this moment; nil = what is above, for
+	// good. It is asked often and answers from memory.
+	Now func() *Varying
+
+	Store       *store.Store
+	Databases   Databases
+	CheckClient func(ctx context.Context, runID string) (check.Client, error)
+	Reader      Reader // nil = jobs reach the databases by themselves
+	ViewsOf     func(code string, catalog *sparkwright.Catalog) []string
+	NewID       func() string
+	CheckSpace  func() error
+	Explain     func(f *sparkwright.Fault)
+	Nearest     func(name string, candidates []string, n int) []string
+	ResultsDir  string
+	PreviewRows int
+	Cores       int
+	PlaceReason string // why the local executor is the place
+	Timing      Timing
+	Failpoint   func(name string) // called at named points, for crash tests; may be nil
+	Log         *slog.Logger
+}
+
+// Varying is what the settings may change while runs are under way. A run takes
+// what holds at each of its steps.
+type Varying struct {
 	Generator     sparkwright.Generator
 	GeneratorName string
-	Executors     map[string]sparkwright.Executor // by placement
-	CheckClient   func(ctx context.Context, runID string) (check.Client, error)
-	Reader        Reader // nil = jobs reach the databases by themselves
-	ViewsOf       func(code string, catalog *sparkwright.Catalog) []string
-	NewID         func() string
-	CheckSpace    func() error
-	LoadResult    func(location, runID, attemptID string) (*sparkwright.Manifest, error)
+	// Executors by placement. One that has attempts stays, whatever the settings say.
+	Executors  map[string]sparkwright.Executor
+	LoadResult func(location, runID, attemptID string) (*sparkwright.Manifest, error)
 	// RemoveResult removes what is at an s3:// location; nil = nothing is there.
 	RemoveResult func(ctx context.Context, location string) error
-	Explain      func(f *sparkwright.Fault)
-	Nearest      func(name string, candidates []string, n int) []string
-	ResultsDir   string
-	PreviewRows  int
-	Cores        int
-	PlaceReason  string // why the local executor is the place
 	AWS          placement.AWS
 	Place        func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
 	Limits       Limits
 	House        House
-	Timing       Timing
-	Failpoint    func(name string) // called at named points, for crash tests; may be nil
-	Log          *slog.Logger
 }
 
 // Limits bound what is accepted and what a run may cost. 0 = no limit, but for
@@ -169,9 +181,6 @@ var errStopping = errors.New("the server stops")
 // New returns a Service that accepts runs. Start has it carry them out.
 func New(cfg Config) *Service {
 	cfg.Timing.defaults()
-	if cfg.Place == nil {
-		cfg.Place = placement.Decide
-	}
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	s := &Service{
@@ -204,6 +213,22 @@ func (s *Service) Close(ctx context.Context) error {
 		err = errors.Join(err, s.cfg.Store.Forget(ctx, s.id))
 	}
 	return err
+}
+
+// now is what the settings say at this moment.
+func (s *Service) now() *Varying {
+	if s.cfg.Now != nil {
+		return s.cfg.Now()
+	}
+	return &s.cfg.Varying
+}
+
+// place decides where a run goes.
+func (s *Service) place(in placement.Input) (sparkwright.Placement, error) {
+	if place := s.now().Place; place != nil {
+		return place(in)
+	}
+	return placement.Decide(in)
 }
 
 // failpoint is a named point at which crash tests end the process.

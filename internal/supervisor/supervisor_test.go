@@ -204,7 +204,7 @@ func preview(t *testing.T, run *sparkwright.Run) string {
 
 func TestQuestionsThatCannotBeMeant(t *testing.T) {
 	t.Parallel()
-	svc := supervisor.New(supervisor.Config{Limits: supervisor.Limits{QuestionChars: 100}})
+	svc := supervisor.New(supervisor.Config{Varying: supervisor.Varying{Limits: supervisor.Limits{QuestionChars: 100}}})
 	for name, q := range map[string]string{
 		"empty": "", "blank": " \n\t", "huge": strings.Repeat("a", 101), "binary": "how\x00many", "not UTF-8": "caf\xe9",
 	} {
