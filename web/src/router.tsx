@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 
+import { historySearch } from "./history/search";
 import { AskPage } from "./workbench/AskPage";
 import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
@@ -32,8 +33,39 @@ const run = createRoute({
   },
 });
 
+const history = createRoute({
+  getParentRoute: () => root,
+  path: "/history",
+  component: lazyRouteComponent(() => import("./history/HistoryPage"), "HistoryPage"),
+  validateSearch: historySearch,
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare/$a/$b",
+  component: lazyRouteComponent(() => import("./history/ComparePage"), "ComparePage"),
+});
+
+const connections = createRoute({
+  getParentRoute: () => root,
+  path: "/connections",
+  component: lazyRouteComponent(() => import("./connections/ConnectionsPage"), "ConnectionsPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+});
+
+const doctor = createRoute({
+  getParentRoute: () => root,
+  path: "/doctor",
+  component: lazyRouteComponent(() => import("./doctor/DoctorPage"), "DoctorPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([index, workbench.addChildren([ask, run])]),
+  routeTree: root.addChildren([index, workbench.addChildren([ask, run]), history, compare, connections, settings, doctor]),
   defaultPreload: "intent",
   scrollRestoration: false,
 });

@@ -40,7 +40,7 @@ func New(dist fs.FS) (*Page, error) {
 // Routes are the patterns of the page's own routes, besides / and /settings,
 // which the reference contract has too.
 func Routes() []string {
-	return []string{"/ask", "/runs/{id}", "/history", "/connections", "/doctor"}
+	return []string{"/ask", "/runs/{id}", "/history", "/compare/{a}/{b}", "/connections", "/doctor"}
 }
 
 // Wanted reports whether a request is a browser's that opens a page: programs

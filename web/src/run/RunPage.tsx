@@ -16,6 +16,7 @@ import { ProblemNote, sentence } from "@/shell/ProblemNote";
 import { executorName } from "@/workbench/Engine";
 import { Composer } from "@/workbench/Composer";
 
+import { Approval } from "./Approval";
 import { DeclinedNote } from "./DeclinedNote";
 import { FaultNote } from "./FaultNote";
 import classes from "./RunPage.module.css";
@@ -105,6 +106,7 @@ function OneRun({ id }: { id: string }) {
         </div>
       </header>
       <Steps run={r} story={story} />
+      {r.state === "awaiting_approval" && <Approval run={r} />}
       {r.declined && (
         <div className={classes.pad}>
           <DeclinedNote declined={r.declined} />

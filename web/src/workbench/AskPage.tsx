@@ -1,6 +1,7 @@
-import { Text, Title } from "@mantine/core";
+import { Skeleton, Title } from "@mantine/core";
 import { IconArrowUpRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
 
 import { connectionsQuery } from "@/api/queries";
 
@@ -9,23 +10,29 @@ import { Composer } from "./Composer";
 import { draft, useDraft } from "./draft";
 import { useExamples } from "./useExamples";
 
+const FirstStart = lazy(() => import("@/start/FirstStart"));
+
 /** Nothing but the question, and some that the schema can answer. */
 export function AskPage() {
   const d = useDraft();
   const connections = useQuery(connectionsQuery);
   const examples = useExamples(d.connection, d.tables);
-  const none = connections.data?.length === 0;
+  // The guide stays until its last step, also when there is a connection meanwhile.
+  const [guided, setGuided] = useState(false);
+  if (connections.data?.length === 0 && !guided) setGuided(true);
+  if (guided) {
+    return (
+      <Suspense fallback={<Skeleton height={320} m="xl" />}>
+        <FirstStart />
+      </Suspense>
+    );
+  }
   return (
     <div className={classes.page}>
       <Title order={1} className={classes.title}>
         {d.connection ? <>What do you want to know about <span dir="auto">{d.connection}</span>?</> : "What do you want to know?"}
       </Title>
       <Composer placeholder={d.connection ? `Ask about ${d.connection}…` : "Ask in plain English…"} rows={3} autoFocus />
-      {none && (
-        <Text c="dimmed" ta="center" mt="lg">
-          There is no database yet. <code>sparkwright serve --demo</code> brings one with a shop's data.
-        </Text>
-      )}
       {examples.length > 0 && (
         <section className={classes.examples} aria-label="Questions that can be answered">
           {examples.map((e) => (
