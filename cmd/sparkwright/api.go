@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/artifact"
 	"github.com/sparkwright/sparkwright/internal/doctor"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
@@ -36,10 +37,11 @@ func (a *app) serverLog(level string) error {
 
 // observed is what surrounds a server's handlers.
 type observed struct {
-	mounts map[string]http.Handler // beside the reference contract
-	http   telemetry.HTTP
-	watch  func(ctx context.Context) // until ctx ends
-	traces *telemetry.Traces
+	mounts  map[string]http.Handler // beside the reference contract
+	http    telemetry.HTTP
+	watch   func(ctx context.Context) // until ctx ends
+	refused func(limit string)
+	traces  *telemetry.Traces
 }
 
 // api wires /api/v1, /metrics, /healthz and /readyz. service must have been
@@ -58,7 +60,7 @@ func (a *app) api(ctx context.Context, svc *supervisor.Service) (*observed, erro
 	}
 	desk := &desk{app: a, svc: svc, looking: make(chan struct{}, 1), spawn: func(do func(context.Context)) { go do(ctx) }}
 	v1 := api.New(api.Config{
-		Runs: svc, Connections: desk, Catalog: desk, Settings: desk, Planner: desk, Suggester: desk, Demo: desk, ShowValues: desk.showValues, Doctor: desk, Meta: desk.meta, Admit: space, Counter: metrics, Log: a.log,
+		Runs: access.NewRuns(svc), Connections: desk, Catalog: desk, Settings: desk, Planner: desk, Suggester: desk, Demo: desk, ShowValues: desk.showValues, Doctor: desk, Meta: desk.meta, Admit: space, Counter: metrics, Log: a.log,
 		Results: result.New(result.Config{Files: resultFiles{a}, CacheDir: filepath.Join(a.home, "cache", "results"), CacheBytes: int64(s.Limits.ResultCacheMB) << 20}),
 		Limits: api.Limits{
 			QuestionChars: s.Limits.QuestionChars, BodyBytes: int64(s.Limits.BodyKB) << 10, Requests: s.Limits.Requests,
@@ -70,7 +72,7 @@ func (a *app) api(ctx context.Context, svc *supervisor.Service) (*observed, erro
 			api.Prefix + "/": v1, "GET /metrics": metrics.Handler(), "GET /healthz": telemetry.Healthz(),
 			"GET /readyz": telemetry.Readyz(a.log, a.checks(svc, space)...),
 		},
-		http: telemetry.HTTP{Log: a.log, Metrics: metrics, Tracer: traces.Tracer()}, watch: watcher.Watch, traces: traces,
+		http: telemetry.HTTP{Log: a.log, Metrics: metrics, Tracer: traces.Tracer()}, watch: watcher.Watch, traces: traces, refused: metrics.Refused,
 	}, nil
 }
 
@@ -203,7 +205,7 @@ func (d *desk) Catalog(ctx context.Context, connection string) (*sparkwright.Cat
 }
 
 // Connections implements api.Connections.
-func (d *desk) Connections(context.Context) ([]api.Connection, error) {
+func (d *desk) Connections(ctx context.Context) ([]api.Connection, error) {
 	s, err := d.app.databases.configuration.Load() //nolint:contextcheck // it has a time limit of its own
 	if err != nil {
 		return nil, err
@@ -214,6 +216,9 @@ func (d *desk) Connections(context.Context) ([]api.Connection, error) {
 		c := &s.Postgres.Connections[i]
 		if !seen[c.Name] {
 			seen[c.Name] = true
+			if !access.MayUse(ctx, c.Owner) && !access.MayChange(ctx, c.Owner) {
+				continue
+			}
 			out = append(out, wireConnection(c))
 		}
 	}
@@ -234,7 +239,7 @@ func wireConnection(c *settings.Connection) api.Connection {
 // meant is the connection that a client describes. References to this
 // machine's environment and files are for those who can log in to it: a client
 // of the API could have their content sent to a host of its own.
-func meant(change *api.ConnectionChange) (sparkwright.Connection, error) {
+func meant(ctx context.Context, change *api.ConnectionChange) (sparkwright.Connection, error) {
 	c := sparkwright.Connection{
 		Name: change.Name, Host: change.Host, Port: change.Port, Database: change.Database, User: change.User, Secret: change.Secret,
 		AuthMethod: sparkwright.AuthMethod(change.AuthMethod), TLS: sparkwright.TLSMode(change.TLS), RootCert: change.RootCert,
@@ -245,20 +250,28 @@ func meant(change *api.ConnectionChange) (sparkwright.Connection, error) {
 			Remedy: "send the password itself, or aws-sm:ARN, or use sparkwright connections add on the machine",
 		}
 	}
+	if c.RootCert != "" && !access.MayChange(ctx, "") { // a path of this machine
+		return c, access.Denied(access.Admin)
+	}
 	return c, postgres.Validate(c)
 }
 
 // PutConnection implements api.Connections.
-func (d *desk) PutConnection(_ context.Context, change api.ConnectionChange, mustBeNew bool) (*api.Connection, error) {
-	c, err := meant(&change)
+func (d *desk) PutConnection(ctx context.Context, change api.ConnectionChange, mustBeNew bool) (*api.Connection, error) {
+	c, err := meant(ctx, &change)
 	if err != nil {
 		return nil, err
 	}
+	access.Add(ctx, "connection "+c.Name)
 	a := d.app
 	var out api.Connection
 	err = a.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
 		old, unknown := s.Connection(c.Name)
 		known := unknown == nil
+		owner, denied := access.Ownership(ctx, c.Name, known, s.OwnerOf(c.Name))
+		if denied != nil {
+			return denied
+		}
 		if known && mustBeNew {
 			return &sparkwright.Error{Code: sparkwright.CodeConflict, Message: "there is a connection named " + c.Name, Remedy: "replace it with PUT"}
 		}
@@ -274,6 +287,7 @@ func (d *desk) PutConnection(_ context.Context, change api.ConnectionChange, mus
 		if failed := s.PutConnection(c); failed != nil {
 			return failed
 		}
+		s.Own(c.Name, owner)
 		for i := range s.Postgres.Connections {
 			if s.Postgres.Connections[i].Name == c.Name {
 				out = wireConnection(&s.Postgres.Connections[i])
@@ -311,12 +325,15 @@ func (a *app) forgetSecret(reference string) error {
 }
 
 // DeleteConnection implements api.Connections.
-func (d *desk) DeleteConnection(_ context.Context, name string) error {
+func (d *desk) DeleteConnection(ctx context.Context, name string) error {
 	reference := ""
 	err := d.app.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
 		c, err := s.Connection(name)
-		if err != nil {
-			return err
+		if err != nil || !access.MayUse(ctx, s.OwnerOf(name)) && !access.MayChange(ctx, s.OwnerOf(name)) {
+			return d.app.databases.absent(ctx, name)
+		}
+		if !access.MayChange(ctx, s.OwnerOf(name)) {
+			return access.Denied(access.Admin)
 		}
 		reference = c.Secret
 		return s.RemoveConnection(name)
@@ -330,6 +347,10 @@ func (d *desk) DeleteConnection(_ context.Context, name string) error {
 // TestConnection implements api.Connections.
 func (d *desk) TestConnection(ctx context.Context, name string) (*api.ConnectionTest, error) {
 	dbs := d.app.databases
+	base, _, _ := strings.Cut(name, "/")
+	if owner := dbs.conf().OwnerOf(base); !access.MayUse(ctx, owner) && !access.MayChange(ctx, owner) { //nolint:contextcheck // it has a time limit of its own
+		return nil, dbs.absent(ctx, name)
+	}
 	dbs.mu.Lock()
 	l, err := dbs.login(ctx, name)
 	dbs.mu.Unlock()
@@ -354,14 +375,16 @@ func samePlace(old, now sparkwright.Connection) bool {
 
 // TryConnection implements api.Connections.
 func (d *desk) TryConnection(ctx context.Context, change api.ConnectionChange) (*api.ConnectionTest, error) {
-	c, err := meant(&change)
+	c, err := meant(ctx, &change)
 	if err != nil {
 		return nil, err
 	}
 	dbs := d.app.databases
 	cred := sparkwright.Credentials{User: c.User, Password: change.Password}
 	if change.Password == "" {
-		if old, e := dbs.conf().Connection(c.Name); e == nil && c.Secret == "" && samePlace(old, c) { //nolint:contextcheck // it has a time limit of its own
+		conf := dbs.conf() //nolint:contextcheck // it has a time limit of its own
+		// A kept password is tried by those who may replace the connection.
+		if old, e := conf.Connection(c.Name); e == nil && c.Secret == "" && samePlace(old, c) && access.MayChange(ctx, conf.OwnerOf(c.Name)) {
 			c.Secret = old.Secret
 		}
 		if c, cred, err = dbs.secrets.Complete(ctx, c); err != nil {

@@ -10,7 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/secret"
+	"github.com/sparkwright/sparkwright/internal/session"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/files"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
@@ -39,6 +41,8 @@ type databases struct {
 	secrets  *secret.Cache
 
 	configuration configuration
+	// sessions tells whose uploads a handle names; nil = everybody's.
+	sessions session.Store
 
 	mu    sync.Mutex
 	open  map[string]*database
@@ -66,7 +70,7 @@ func (d *databases) Names(ctx context.Context) ([]string, error) {
 	typed := len(names) > 0
 	conf := d.conf() //nolint:contextcheck // it has a time limit of its own
 	for _, c := range conf.Connections() {
-		if !typed {
+		if !typed && access.MayUse(ctx, conf.OwnerOf(c.Name)) {
 			names = append(names, c.Name)
 		}
 	}
@@ -84,7 +88,11 @@ func (d *databases) Open(ctx context.Context, name string) (supervisor.Database,
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	base, _, _ := strings.Cut(name, "/")
-	saved, _ := d.conf().Connection(base) //nolint:contextcheck // the zero value for one that is not in the settings
+	conf := d.conf()                  //nolint:contextcheck // it has a time limit of its own
+	saved, _ := conf.Connection(base) // the zero value for one that is not in the settings
+	if !access.MayUse(ctx, conf.OwnerOf(base)) {
+		return nil, d.absent(ctx, name)
+	}
 	if db := d.open[name]; db != nil && db.saved == saved {
 		return db, nil
 	}
@@ -92,6 +100,11 @@ func (d *databases) Open(ctx context.Context, name string) (supervisor.Database,
 		return fileDatabase{registry: d.registry()}, nil
 	}
 	if handle, ok := uploadsOf(name); ok {
+		if who, known := access.From(ctx); known && who.User != "" && d.sessions != nil {
+			if _, err := d.sessions.Session(ctx, who.User, "", handle); err != nil { // somebody else's
+				return nil, d.absent(ctx, name)
+			}
+		}
 		return d.uploads(handle), nil
 	}
 	l, err := d.login(ctx, name)
@@ -119,12 +132,7 @@ func (d *databases) login(ctx context.Context, name string) (login, error) {
 		return d.startDemo(ctx, d.say)
 	}
 	if err != nil {
-		names, _ := d.Names(ctx)
-		e := &sparkwright.Error{Code: sparkwright.CodeNotFound, Message: "there is no connection \"" + name + "\"", Remedy: "sparkwright connections list"}
-		if near := postgres.Nearest(name, names, 3); len(near) > 0 {
-			e.Because = "nearest: " + near[0]
-		}
-		return login{}, e
+		return login{}, d.absent(ctx, name)
 	}
 	asked := conn
 	conn, cred, err := d.secrets.Complete(ctx, asked)
@@ -132,6 +140,16 @@ func (d *databases) login(ctx context.Context, name string) (login, error) {
 		return login{}, err
 	}
 	return login{conn: conn, cred: cred, asked: &asked}, nil
+}
+
+// absent says that there is no such connection for the one who asks.
+func (d *databases) absent(ctx context.Context, name string) error {
+	names, _ := d.Names(ctx)
+	e := &sparkwright.Error{Code: sparkwright.CodeNotFound, Message: "there is no connection \"" + name + "\"", Remedy: "sparkwright connections list"}
+	if near := postgres.Nearest(name, names, 3); len(near) > 0 {
+		e.Because = "nearest: " + near[0]
+	}
+	return e
 }
 
 func (d *databases) close(ctx context.Context) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/server/api"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
@@ -21,8 +24,14 @@ func (d *desk) Settings(context.Context) (*api.SettingsBody, error) {
 // ChangeSettings implements api.Settings. A key of a model's server is
 // forgotten when the server changes: it must not be sent to another one.
 func (d *desk) ChangeSettings(ctx context.Context, change api.SettingsChange) (*api.SettingsBody, error) {
+	for _, key := range slices.Sorted(maps.Keys(change.Values)) {
+		access.Add(ctx, "setting "+key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(change.Secrets)) {
+		access.Add(ctx, "secret of "+key)
+	}
 	err := d.app.databases.configuration.Update(func(s *settings.Settings) error { //nolint:contextcheck // it has a time limit of its own
-		server, messages := s.Model.BaseURL, s.Anthropic.BaseURL
+		server, messages, issuer := s.Model.BaseURL, s.Anthropic.BaseURL, s.Auth.OIDCIssuer
 		for key, value := range change.Values {
 			if err := s.SetValue(key, value); err != nil {
 				return err
@@ -35,6 +44,11 @@ func (d *desk) ChangeSettings(ctx context.Context, change api.SettingsChange) (*
 		}
 		if s.Anthropic.BaseURL != messages && s.Anthropic.APIKey != "" {
 			if err := s.SetSecret("anthropic.api_key", ""); err != nil {
+				return err
+			}
+		}
+		if s.Auth.OIDCIssuer != issuer && s.Auth.OIDCClientSecret != "" {
+			if err := s.SetSecret("auth.oidc_client_secret", ""); err != nil {
 				return err
 			}
 		}

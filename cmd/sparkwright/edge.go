@@ -34,6 +34,7 @@ func (a *app) edge(ctx context.Context, origins []string) (server.Config, error)
 	if err != nil {
 		return server.Config{}, sparkwright.Errorf(sparkwright.CodeInternal, "the page cannot be read: %w", err)
 	}
+	dbs.sessions = a.store
 	cfg := server.Config{
 		Page: page,
 		Runs: a.runs, Sessions: session.New(a.store, a.runs), Settings: dbs.configuration, Postgres: looker{dbs},

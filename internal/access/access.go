@@ -8,6 +8,7 @@ package access
 
 import (
 	"context"
+	"time"
 
 	"github.com/sparkwright/sparkwright"
 )
@@ -107,6 +108,25 @@ func MayChange(ctx context.Context, owner string) bool {
 	return !ok || id.Role.Allows(Admin) || owner != "" && id.User == owner
 }
 
+// Ownership is whose a connection of that name becomes when the one who asks
+// writes it: administrators make connections for everybody, and leave others'
+// to them. CodeConflict when the name is taken by somebody else.
+func Ownership(ctx context.Context, name string, exists bool, owner string) (string, error) {
+	id, ok := From(ctx)
+	switch {
+	case !exists && (!ok || id.Role.Allows(Admin)):
+		return "", nil
+	case !exists:
+		return id.User, nil
+	case MayChange(ctx, owner):
+		return owner, nil
+	case owner == "":
+		return "", Denied(Admin)
+	default:
+		return "", &sparkwright.Error{Code: sparkwright.CodeConflict, Message: "the name " + name + " is taken", Remedy: "choose another name"}
+	}
+}
+
 // MaySee reports whether the one who asks may look at a run of that user.
 func MaySee(ctx context.Context, user string) bool {
 	id, ok := From(ctx)
@@ -119,4 +139,13 @@ func Denied(need Role) *sparkwright.Error {
 		Code: sparkwright.CodeUnauthorized, Message: "this needs the role " + string(need),
 		Remedy: "ask an administrator of this server for it",
 	}
+}
+
+// Login is a page that somebody is logged in with.
+type Login struct {
+	Hash    string // of what the cookie holds
+	User    string
+	Name    string
+	Role    Role
+	Expires time.Time
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
 
@@ -150,11 +151,18 @@ func (s *server) save(ctx context.Context, l *login) error {
 		}
 	}
 	before := ""
+	access.Add(ctx, "connection "+c.Name)
 	err := s.cfg.Settings.Update(func(set *settings.Settings) error {
-		if old, err := set.Connection(c.Name); err == nil {
-			before = old.Secret
+		old, absent := set.Connection(c.Name)
+		owner, err := access.Ownership(ctx, c.Name, absent == nil, set.OwnerOf(c.Name))
+		if err != nil {
+			return err
 		}
-		return set.PutConnection(*c)
+		before = old.Secret
+		if err = set.PutConnection(*c); err == nil {
+			set.Own(c.Name, owner)
+		}
+		return err
 	})
 	unused := before
 	if err != nil {
@@ -220,7 +228,7 @@ func (s *server) listConnections(w http.ResponseWriter, r *http.Request) {
 	known := map[string]bool{}
 	for i := range set.Postgres.Connections {
 		c := &set.Postgres.Connections[i]
-		if c.Enabled && !known[c.Name] {
+		if c.Enabled && !known[c.Name] && access.MayUse(r.Context(), c.Owner) {
 			list = append(list, map[string]any{"name": c.Name, "description": c.Description, "enabled": true})
 		}
 		known[c.Name] = true

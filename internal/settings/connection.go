@@ -29,6 +29,7 @@ type Connection struct {
 	Secret      string // a reference; "" when SecretARN is set or no secret is needed
 	TLS         sparkwright.TLSMode
 	RootCert    string
+	Owner       string // user whose it is; "" = everybody's
 
 	doc map[string]any // as it was read, unknown keys included
 }
@@ -180,6 +181,7 @@ func connectionFields(c *Connection) []field {
 		{key: "secret", ptr: &c.Secret, check: checkReference, about: "Reference to the password, where there is no `secret_arn`."},
 		{key: "tls", ptr: (*string)(&c.TLS), check: checkTLS, about: "`disable`, `require`, `verify-ca` or `verify-full`. Empty: `verify-full`, on loopback `disable`."},
 		{key: "root_cert", ptr: &c.RootCert, check: checkDir, about: "PEM file of the authorities to trust. Empty: those of the system."},
+		{key: "owner", ptr: &c.Owner, check: checkText, about: "User whose it is, and who alone can use it. Empty: everybody."},
 	}
 }
 
@@ -305,4 +307,20 @@ func checkIdentifier(value any) string {
 		return "must be at most 63 bytes without control characters"
 	}
 	return ""
+}
+
+// OwnerOf is the user whose connection it is; "" = everybody's, or there is
+// none.
+func (s *Settings) OwnerOf(name string) string {
+	if i := s.find(name); i >= 0 {
+		return s.Postgres.Connections[i].Owner
+	}
+	return ""
+}
+
+// Own makes the connection of that name a user's own; "" = everybody's.
+func (s *Settings) Own(name, user string) {
+	if i := s.find(name); i >= 0 {
+		s.Postgres.Connections[i].Owner = user
+	}
 }

@@ -95,6 +95,7 @@ func fields(s *Settings) []field {
 		{key: "limits.client_event_readers", ptr: &s.Limits.ClientReaders, check: between(1, 100_000), about: "The same from one address."},
 		{key: "limits.page_rows", ptr: &s.Limits.PageRows, check: between(1, 100_000), about: "Rows of one page of a result."},
 		{key: "limits.result_cache_mb", ptr: &s.Limits.ResultCacheMB, check: between(1, 1<<30), about: "Size of the sorted and filtered results that are kept, in MB."},
+		{key: "limits.client_requests", ptr: &s.Limits.ClientRate, check: between(1, 1_000_000), about: "Requests of one user, or of one address without a login, in a second; four times as many may come at once."},
 
 		{key: "model.provider", ptr: &s.Model.Provider, check: oneOf("auto", "planner", "openai", "anthropic", "bedrock", "agentcore"), about: "What writes analyses: `planner` (built in), `openai` (any OpenAI-compatible server), `anthropic`, `bedrock`, or `agentcore` (a code generation agent). `auto` takes the first that is configured: `model.name`, `anthropic.model` with a key, `spark.supervisor_arn`, `global.code_gen_agent_arn`, `global.bedrock_model` with AWS credentials; else the planner. `sparkwright doctor` says which and why."},
 		{key: "model.base_url", env: "OPENAI_BASE_URL", ptr: &s.Model.BaseURL, check: checkURL, about: "OpenAI-compatible server of the model. Empty: the provider's own."},
@@ -113,16 +114,27 @@ func fields(s *Settings) []field {
 		{key: keyAnthropicKey, env: envAnthropicKey, ptr: &s.Anthropic.APIKey, check: checkReference, about: "Reference to the key for Anthropic: `env:NAME`, `file:PATH` or `aws-sm:ARN`. The environment variable holds the key itself."},
 
 		{key: "database.url", ptr: &s.Database.URL, check: checkDatabase, about: "PostgreSQL that several servers share: a postgresql:// URL, or a reference to a secret that holds one. Empty: a SQLite file in the data directory."},
+		{key: "auth.oidc_issuer", ptr: &s.Auth.OIDCIssuer, check: checkURL, about: "OpenID Connect provider that people log in with. Empty: only the token of this installation counts."},
+		{key: "auth.oidc_client_id", ptr: &s.Auth.OIDCClientID, check: checkText, about: "Name of this server at the provider. Its redirect address is `/auth/callback` below `serve --public-url`."},
+		{key: keyOIDCSecret, ptr: &s.Auth.OIDCClientSecret, check: checkReference, about: "Reference to the client's secret: `env:NAME`, `file:PATH` or `aws-sm:ARN`. Empty: a public client; PKCE is used in either case."},
+		{key: "auth.oidc_role_claim", ptr: &s.Auth.OIDCRoleClaim, check: checkText, about: "Claim of the ID token that holds roles or groups."},
+		{key: "auth.oidc_admins", ptr: &s.Auth.OIDCAdmins, check: checkText, about: "Values of that claim, or verified e-mail addresses, of administrators, with commas between."},
+		{key: "auth.oidc_analysts", ptr: &s.Auth.OIDCAnalysts, check: checkText, about: "The same for analysts: they ask questions and keep connections of their own."},
+		{key: "auth.oidc_viewers", ptr: &s.Auth.OIDCViewers, check: checkText, about: "The same for viewers: they look."},
+		{key: "auth.oidc_default_role", ptr: &s.Auth.OIDCDefaultRole, check: checkRoleName, about: "Role of everybody else whom the provider knows: `viewer`, `analyst` or `admin`. Empty: they may not log in."},
+		{key: "auth.session_hours", ptr: &s.Auth.SessionHours, check: between(1, 24*30), about: "How long a login of the page lasts, in hours."},
+		{key: "network.private_addresses", ptr: &s.Network.PrivateAddresses, about: "Whether users who are not administrators may make connections to loopback and private addresses. Link-local and metadata addresses nobody can."},
 		{key: "runtime.python", env: "SPARKWRIGHT_PYTHON", ptr: &s.Runtime.Python, check: checkText, about: "Python interpreter for the local runtime. Empty: the first suitable one on PATH."},
 		{key: "runtime.maven_url", env: "SPARKWRIGHT_MAVEN_URL", ptr: &s.Runtime.MavenURL, check: checkURL, about: "Maven repository that jars are taken from."},
 	}
 }
 
 const (
-	keyAPIKey       = "model.api_key"     //nolint:gosec // the name of a key, not a key
-	envAPIKey       = "OPENAI_API_KEY"    //nolint:gosec // the name of a variable
-	keyAnthropicKey = "anthropic.api_key" //nolint:gosec // the name of a key, not a key
-	envAnthropicKey = "ANTHROPIC_API_KEY" //nolint:gosec // the name of a variable
+	keyAPIKey       = "model.api_key"           //nolint:gosec // the name of a key, not a key
+	envAPIKey       = "OPENAI_API_KEY"          //nolint:gosec // the name of a variable
+	keyAnthropicKey = "anthropic.api_key"       //nolint:gosec // the name of a key, not a key
+	envAnthropicKey = "ANTHROPIC_API_KEY"       //nolint:gosec // the name of a variable
+	keyOIDCSecret   = "auth.oidc_client_secret" //nolint:gosec // the name of a key, not a secret
 	keyConnections  = "postgres.connections"
 	keyRole         = "spark.execution_role_arn"
 	envRole         = "EMR_EXECUTION_ROLE_ARN"
@@ -234,6 +246,14 @@ func checkText(value any) string {
 		return "must not contain control characters"
 	}
 	return ""
+}
+
+func checkRoleName(value any) string {
+	switch value {
+	case "", "viewer", "analyst", "admin":
+		return ""
+	}
+	return "must be viewer, analyst or admin, or empty"
 }
 
 func checkDir(value any) string {

@@ -35,6 +35,8 @@ type Settings struct {
 	Model    Model
 	Runtime  Runtime
 	Database Database
+	Auth     Auth
+	Network  Network
 
 	Anthropic Anthropic
 
@@ -138,6 +140,27 @@ type Limits struct {
 	ClientReaders int // the same, of one address
 	PageRows      int // of one page of a result
 	ResultCacheMB int // of sorted and filtered results
+	ClientRate    int // requests of one client in a second
+}
+
+// Auth is who may use the server, beside who holds its token.
+type Auth struct {
+	OIDCIssuer       string // "" = no OpenID Connect
+	OIDCClientID     string
+	OIDCClientSecret string // a reference; "" = a public client
+	OIDCRoleClaim    string
+	OIDCAdmins       string // values of the claim or e-mail addresses, with commas between
+	OIDCAnalysts     string
+	OIDCViewers      string
+	OIDCDefaultRole  string // "" = nobody but those
+	SessionHours     int
+}
+
+// Network is what connections may lead to.
+type Network struct {
+	// PrivateAddresses lets users who are not administrators make connections to
+	// loopback and private addresses.
+	PrivateAddresses bool
 }
 
 // Database is where runs, sessions and what belongs to them are kept.
@@ -195,8 +218,9 @@ func Default() *Settings {
 		Limits: Limits{
 			QuestionChars: 4000, UploadMB: 32, QueueLength: 500, SessionRuns: 10, ConnectRuns: 4, BatchRuns: 2, EMRRuns: 15, LambdaRuns: 15,
 			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800,
-			BodyKB: 1024, Requests: 256, Readers: 4000, ClientReaders: 64, PageRows: 10_000, ResultCacheMB: 2048,
+			BodyKB: 1024, Requests: 256, Readers: 4000, ClientReaders: 64, PageRows: 10_000, ResultCacheMB: 2048, ClientRate: 100,
 		},
+		Auth:    Auth{OIDCRoleClaim: "roles", SessionHours: 12},
 		Model:   Model{Provider: "auto", TimeoutSeconds: 120, IdleSeconds: 60, MaxTokens: 8000, SchemaTokens: 4000, ShareValues: "enums"},
 		Runtime: Runtime{MavenURL: "https://repo1.maven.org/maven2"},
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // secretKeys are the keys whose value refers to a secret.
-func secretKeys() []string { return []string{keyAPIKey, keyAnthropicKey} }
+func secretKeys() []string { return []string{keyAPIKey, keyAnthropicKey, keyOIDCSecret} }
 
 // Values returns every key with a single value, but for references to secrets
 // and tokens in addresses.
