@@ -17,7 +17,7 @@ const gray: MantineColorsTuple = [
 export const theme = createTheme({
   colors: { accent, dark, gray },
   primaryColor: "accent",
-  primaryShade: { light: 6, dark: 4 },
+  primaryShade: { light: 6, dark: 6 },
   autoContrast: true,
   luminanceThreshold: 0.3,
   black: "#1d242e",
@@ -41,8 +41,9 @@ export const theme = createTheme({
   },
   components: {
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true, transitionProps: { duration: 100 } } },
-    Modal: { defaultProps: { transitionProps: { duration: 120 } } },
-    Drawer: { defaultProps: { transitionProps: { duration: 120 } } },
+    // Their header would be taken for the banner of the page.
+    Modal: { defaultProps: { transitionProps: { duration: 120 }, attributes: { header: { role: "presentation" } } } },
+    Drawer: { defaultProps: { transitionProps: { duration: 120 }, attributes: { header: { role: "presentation" } } } },
     Menu: { defaultProps: { transitionProps: { duration: 80 } } },
     Popover: { defaultProps: { transitionProps: { duration: 80 } } },
     Button: { defaultProps: { size: "sm" } },

@@ -215,7 +215,7 @@ const oneLine = (s: string): string => s.slice(0, 500).replace(/\r?\n/g, " ⏎ "
 function widthOf(c: ResultColumn, cells: Cell[]): number {
   const lengths = cells.map((cell) => showCell(cell, c.type, c.name).length);
   const longest = Math.max(c.name.length + 4, Math.ceil(Math.min(24, c.type.length) * 0.85) + 3, ...lengths);
-  return Math.round(Math.max(88, Math.min(320, longest * 7.6 + 28)));
+  return Math.round(Math.max(88, Math.min(320, longest * 8.3 + 28)));
 }
 
 function Head({ header, column, index, left, sort, onSort, onFilter }: { header: Header<Col, unknown>; column: ResultColumn; index: number; left: number } & Pick<Props, "sort" | "onSort" | "onFilter">) {

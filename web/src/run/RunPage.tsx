@@ -78,7 +78,7 @@ function OneRun({ id }: { id: string }) {
             {going ? (
               <Button variant="default" leftSection={<IconPlayerStop size={15} aria-hidden />} loading={cancel.isPending} onClick={() => cancel.mutate()}>
                 Cancel
-                <span aria-hidden style={{ marginLeft: 8 }}><kbd>Esc</kbd></span>
+                <span aria-hidden className="hint" style={{ marginLeft: 8 }}><kbd>Esc</kbd></span>
               </Button>
             ) : (
               <Actions run={r} />

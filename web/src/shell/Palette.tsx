@@ -85,6 +85,8 @@ export function Palette({ onHelp }: { onHelp: () => void }) {
       scrollable
       maxHeight={440}
       transitionProps={{ duration: 100 }}
+      overlayProps={{ blur: 0, backgroundOpacity: 0.4 }}
+      attributes={{ content: { "aria-label": "Tables and commands" } }}
       searchProps={{
         leftSection: <IconSearch size={18} aria-hidden />,
         placeholder: "A table, a command, a question that was asked",

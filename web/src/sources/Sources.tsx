@@ -68,7 +68,7 @@ export function Sources() {
           placeholder="Filter tables"
           aria-label="Filter tables, columns and comments"
           leftSection={<IconSearch size={15} aria-hidden />}
-          rightSection={text ? <CloseButton size="sm" aria-label="Clear the filter" onClick={() => setText("")} /> : <kbd>/</kbd>}
+          rightSection={text ? <CloseButton size="sm" aria-label="Clear the filter" onClick={() => setText("")} /> : <kbd className="hint">/</kbd>}
           onKeyDown={(e) => {
             if (e.key === "Escape" && text) {
               e.stopPropagation();

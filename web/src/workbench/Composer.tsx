@@ -39,7 +39,7 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
 
   const [searched] = useDebouncedValue(mention?.query ?? "", 120);
   const found = useQuery({ ...someTablesQuery(d.connection, searched), enabled: mention !== null && d.connection !== "" });
-  const options = mention ? (found.data ?? []) : [];
+  const options = mention ? (found.data ?? []).slice(0, 8) : [];
   const shown = mention !== null && options.length > 0;
   const combobox = useCombobox({ opened: shown, onDropdownClose: () => combobox.resetSelectedOption() });
   useEffect(() => {
@@ -111,7 +111,7 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
         }}
       >
         <div className={classes.text}>
-          <Combobox store={combobox} onOptionSubmit={pick} position="bottom-start" withinPortal>
+          <Combobox store={combobox} onOptionSubmit={pick} position="bottom-start" withinPortal={false}>
             <Combobox.EventsTarget withAriaAttributes={shown}>
               <Textarea
                 ref={input}
@@ -140,10 +140,10 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
               <div />
             </Combobox.DropdownTarget>
             <Combobox.Dropdown>
-              <Combobox.Options aria-label="Tables" mah={260} style={{ overflowY: "auto" }}>
+              <Combobox.Options aria-label="Tables">
                 {options.map((t) => (
                   <Combobox.Option key={t.qualified} value={t.qualified} onMouseDown={(e) => e.preventDefault()}>
-                    <span dir="auto">{t.name}</span> <span className="muted">{t.schema}{t.comment ? ` · ${t.comment}` : ""}</span>
+                    <span dir="auto">{t.name}</span> <span className={classes.where}>{t.schema}{t.comment ? ` · ${t.comment}` : ""}</span>
                   </Combobox.Option>
                 ))}
               </Combobox.Options>
@@ -166,7 +166,7 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
             <Button type="submit" loading={ask.isPending} disabled={text.trim() === "" || tooLong} leftSection={<IconPlayerPlay size={15} aria-hidden />}>
               Run
               <span className="visually-hidden">the question</span>
-              <span aria-hidden style={{ marginLeft: 8, opacity: 0.75, fontSize: 12 }}>{modifier()}⏎</span>
+              <span aria-hidden className="hint" style={{ marginLeft: 8, fontSize: 12 }}>{modifier()}⏎</span>
             </Button>
           </div>
         </div>

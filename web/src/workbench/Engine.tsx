@@ -1,12 +1,14 @@
-import { Button, Menu, Text, Tooltip } from "@mantine/core";
-import { IconCheck, IconChevronDown } from "@tabler/icons-react";
+import { Button, Checkbox, Popover, Radio, Stack } from "@mantine/core";
+import { IconChevronDown } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 
+import { asProblem } from "@/api/problem";
 import { metaQuery, planQuery } from "@/api/queries";
 import type { Executor, NewRun, Plan } from "@/api/types";
 import { bytes, duration } from "@/lib/format";
 
 import { draft, useDraft } from "./draft";
+import classes from "./Engine.module.css";
 
 const names: Record<Executor, string> = { local: "Local Spark", batch: "Local spark-submit", emr: "EMR Serverless", lambda: "Spark on Lambda" };
 /** Executors as placements name them. */
@@ -28,46 +30,37 @@ export function Engine() {
   const plan = useQuery({ ...planQuery(asked), enabled: d.connection !== "" || d.tables.length > 0 });
   const executors = meta.data?.executors ?? [];
   const label = plan.data ? executorName(plan.data.placement.executor) : d.executor ? names[d.executor] : "Where it fits";
+  const choose = (value: string) => draft.set({ executor: executors.find((e) => e.name === value)?.name ?? "" });
   return (
-    <Menu position="bottom-end" width={320} withinPortal>
-      <Menu.Target>
-        <Tooltip label={plan.data?.placement.reason ?? "Where it runs"} multiline maw={320} disabled={!plan.data}>
-          <Button variant="subtle" color="gray" size="compact-sm" fw={400} rightSection={<IconChevronDown size={14} aria-hidden />} aria-label={`Where it runs: ${label}${expectation(plan.data)}`}>
-            {label}
-            <span className="muted tabular" style={{ whiteSpace: "pre" }}>{expectation(plan.data)}</span>
-          </Button>
-        </Tooltip>
-      </Menu.Target>
-      <Menu.Dropdown>
+    <Popover position="bottom-end" width={320} withinPortal trapFocus returnFocus>
+      <Popover.Target>
+        <Button variant="subtle" color="gray" size="compact-sm" fw={400} rightSection={<IconChevronDown size={14} aria-hidden />} title={plan.data?.placement.reason}>
+          <span className="visually-hidden">Where it runs: </span>
+          {label}
+          <span className="muted tabular" style={{ whiteSpace: "pre" }}>{expectation(plan.data)}</span>
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown aria-label="Where it runs">
         {plan.data && (
-          <>
-            <Text size="xs" px={12} py={8} c="dimmed">
-              {plan.data.placement.reason}
-              {(plan.data.notes ?? []).map((n) => (
-                <span key={n} style={{ display: "block" }}>{n}</span>
-              ))}
-            </Text>
-            <Menu.Divider />
-          </>
+          <p className={classes.reason}>
+            {plan.data.placement.reason}
+            {(plan.data.notes ?? []).map((n) => (
+              <span key={n}>{n}</span>
+            ))}
+          </p>
         )}
-        <Item name="Where it fits best" why="decided by what is read and what is set up" chosen={d.executor === ""} onClick={() => draft.set({ executor: "" })} />
-        {executors.map((e) => (
-          <Item key={e.name} name={names[e.name]} why={e.reason} chosen={d.executor === e.name} disabled={!e.available} onClick={() => draft.set({ executor: e.name })} />
-        ))}
-        <Menu.Divider />
-        <Item name="Show me the code first" why="the run waits until you approve it" chosen={d.review} onClick={() => draft.set({ review: !d.review })} />
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
-
-function Item({ name, why, chosen, disabled, onClick }: { name: string; why: string; chosen: boolean; disabled?: boolean; onClick: () => void }) {
-  return (
-    <Menu.Item role="menuitemcheckbox" aria-checked={chosen} disabled={disabled} onClick={onClick}
-      leftSection={<IconCheck size={16} aria-hidden style={{ visibility: chosen ? "visible" : "hidden" }} />}>
-      <Text size="sm">{name}</Text>
-      <Text size="xs" c="dimmed">{why}</Text>
-    </Menu.Item>
+        {plan.isError && <p className={classes.reason}>{asProblem(plan.error).message}</p>}
+        <Radio.Group aria-label="Where it runs" value={d.executor} onChange={choose}>
+          <Stack gap={10}>
+            <Radio value="" label="Where it fits best" description="by what is read and what is set up" />
+            {executors.map((e) => (
+              <Radio key={e.name} value={e.name} label={names[e.name]} description={e.reason} disabled={!e.available} />
+            ))}
+          </Stack>
+        </Radio.Group>
+        <Checkbox className={classes.review} label="Show me the code first" description="the run waits until you approve it" checked={d.review} onChange={(e) => draft.set({ review: e.currentTarget.checked })} />
+      </Popover.Dropdown>
+    </Popover>
   );
 }
 
