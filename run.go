@@ -126,6 +126,8 @@ type Analysis struct {
 	Views       []string `json:"views,omitempty"`       // the views that the code reads
 	Generator   string   `json:"generator"`
 	Tokens      int      `json:"tokens"` // 0 for the planner
+	// Second is the planner's reading of the same question, when it has one.
+	Second *SecondReading `json:"second,omitempty"`
 }
 
 // Revision is one version of a run's analysis. All are kept.

@@ -163,6 +163,54 @@ const (
 	CrosscheckMismatch   CrosscheckState = "mismatch"
 )
 
+// SecondState says how an answer compares with another reading of its
+// question.
+type SecondState string
+
+// The outcomes of a comparison.
+const (
+	SecondAgrees      SecondState = "agrees"
+	SecondDiffers     SecondState = "differs"
+	SecondNotCompared SecondState = "not_compared"
+)
+
+// SecondReading is what the built-in planner makes of a question that a model
+// has answered and that it fully understands, and whether it gives the same
+// rows.
+type SecondReading struct {
+	State      SecondState `json:"state"`
+	Understood string      `json:"understood"`
+	Code       string      `json:"code"`
+	Why        string      `json:"why,omitempty"`
+	Views      []string    `json:"views,omitempty"`
+	Tables     []Table     `json:"-"` // of the views, while the run goes on
+}
+
+// Confidence is how far an answer can be trusted.
+type Confidence string
+
+// The labels. "" where there is no answer.
+const (
+	ConfidenceHigh   Confidence = "high"   // read twice, with the same rows; or by the planner, which never guesses
+	ConfidenceMedium Confidence = "medium" // read once, by a model or a person
+	ConfidenceLow    Confidence = "low"    // another reading or PostgreSQL's own totals differ
+)
+
+// Confidence is the label of the run's answer.
+func (r *Run) Confidence() Confidence {
+	c := r.Crosscheck
+	switch {
+	case r.State != RunSucceeded || r.Result == nil:
+		return ""
+	case c != nil && (c.State == CrosscheckMismatch || c.Second != nil && c.Second.State == SecondDiffers):
+		return ConfidenceLow
+	case r.Generator == "planner", c != nil && c.Second != nil && c.Second.State == SecondAgrees:
+		return ConfidenceHigh
+	default:
+		return ConfidenceMedium
+	}
+}
+
 // Crosscheck is the badge of an answer: an independent PostgreSQL query's view
 // of totals or row counts.
 type Crosscheck struct {
@@ -171,4 +219,7 @@ type Crosscheck struct {
 	SQL      string          `json:"sql,omitempty"`
 	Expected string          `json:"expected,omitempty"`
 	Got      string          `json:"got,omitempty"`
+	// Second is the planner's reading, where a model answered and the planner
+	// understood the question too.
+	Second *SecondReading `json:"second,omitempty"`
 }

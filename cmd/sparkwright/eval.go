@@ -292,7 +292,11 @@ func (a *app) generatorOf(s *settings.Settings, model sparkwright.Model) (sparkw
 	if m.naive {
 		return &eval.Naive{Model: model, Views: codegen.Views}, "naive " + model.Name(), nil
 	}
-	return codegen.New(model, codegenOptions(s)), "model " + model.Name(), nil
+	opt := codegenOptions(s)
+	if a.store != nil && m.record == "" && m.replay == nil { // what is measured is asked
+		opt.Cache = a.store
+	}
+	return codegen.Pair(codegen.New(model, opt), planner.New()), "model " + model.Name(), nil
 }
 
 // pipeline is an Asker that does all that a question goes through: the

@@ -47,9 +47,9 @@ func pickModel(ctx context.Context, s *settings.Settings) choice {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(ctx, credentialsTime)
+			within, cancel := context.WithTimeout(ctx, credentialsTime)
 			defer cancel()
-			_, err = cfg.Credentials.Retrieve(ctx)
+			_, err = cfg.Credentials.Retrieve(within)
 			return err
 		},
 	})
@@ -197,10 +197,10 @@ func (c choice) infos() []api.ModelInfo {
 func (c choice) named() []server.NamedModel {
 	var out []server.NamedModel
 	for _, m := range c.all {
-		switch {
-		case m.Provider == pick.Planner:
+		switch m.Provider {
+		case pick.Planner:
 			out = append(out, server.NamedModel{ID: m.ID(), Name: "Built-in planner (no model)"})
-		case m.Provider == pick.Bedrock || m.Provider == pick.AgentCore: // the reference's clients send this id back
+		case pick.Bedrock, pick.AgentCore: // the reference's clients send this id back
 			out = append(out, server.NamedModel{ID: m.Model, Name: m.ID()})
 		default:
 			out = append(out, server.NamedModel{ID: m.ID(), Name: m.ID()})

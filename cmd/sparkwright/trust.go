@@ -12,6 +12,7 @@ import (
 func (a *app) trust(run *sparkwright.Run) {
 	a.say("snapshot", snapshotLine(run.Result))
 	a.say("checked", checkedLine(run.Crosscheck))
+	a.say("planner", secondLine(run.Crosscheck))
 	a.say("read", receiptLine(run.Receipt))
 	for _, f := range run.Findings {
 		a.say("note", findingLine(f))
@@ -58,6 +59,20 @@ func findingLine(f sparkwright.Finding) string {
 		return f.Message
 	}
 	return fmt.Sprintf("%s (%s, line %d)", f.Message, f.Rule, f.Line)
+}
+
+// secondLine tells what the planner makes of a question that a model answered.
+func secondLine(c *sparkwright.Crosscheck) string {
+	switch {
+	case c == nil || c.Second == nil:
+		return ""
+	case c.Second.State == sparkwright.SecondAgrees:
+		return "the same rows by its own reading: " + c.Second.Understood
+	case c.Second.State == sparkwright.SecondDiffers:
+		return "OTHER ROWS by its own reading: " + c.Second.Understood + " " + c.Second.Why
+	default:
+		return "not compared: " + c.Second.Why
+	}
 }
 
 func receiptLine(r *sparkwright.Receipt) string {

@@ -27,6 +27,19 @@ func TestTrust(t *testing.T) {
 			"MISMATCH: the total of n differs. PostgreSQL says 3, Spark says 4",
 		},
 		{checkedLine(&sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: "it has no aggregate"}), "not checked: it has no aggregate"},
+		{secondLine(&sparkwright.Crosscheck{}), ""},
+		{
+			secondLine(&sparkwright.Crosscheck{Second: &sparkwright.SecondReading{State: sparkwright.SecondAgrees, Understood: "All."}}),
+			"the same rows by its own reading: All.",
+		},
+		{
+			secondLine(&sparkwright.Crosscheck{Second: &sparkwright.SecondReading{State: sparkwright.SecondDiffers, Understood: "All.", Why: "it has 1 rows, the answer has 2"}}),
+			"OTHER ROWS by its own reading: All. it has 1 rows, the answer has 2",
+		},
+		{
+			secondLine(&sparkwright.Crosscheck{Second: &sparkwright.SecondReading{State: sparkwright.SecondNotCompared, Why: "a window"}}),
+			"not compared: a window",
+		},
 		{receiptLine(&sparkwright.Receipt{}), ""},
 		{
 			receiptLine(&sparkwright.Receipt{

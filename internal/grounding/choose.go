@@ -166,7 +166,7 @@ func (f *found) ranked(score []float64) []int32 {
 	var list []int32
 	for i, s := range score {
 		if s > 0 {
-			list = append(list, int32(i)) //nolint:gosec // tables of a catalog
+			list = append(list, int32(i))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b int32) int { return cmp.Compare(score[b], score[a]) })

@@ -96,7 +96,7 @@ func (d *Describer) Describe(c *sparkwright.Catalog, question, definitions strin
 	var first []int32
 	for i := range c.Tables {
 		if slices.ContainsFunc(must, func(v string) bool { return strings.EqualFold(v, c.Tables[i].View) }) {
-			first = append(first, int32(i)) //nolint:gosec // tables of a catalog
+			first = append(first, int32(i))
 		}
 	}
 	return w.fit(w.found.order(first))
@@ -120,7 +120,7 @@ func (w *writer) whole() (string, bool) {
 			if k > 0 {
 				b.WriteByte('\n')
 			}
-			w.table(&b, int32(k), d) //nolint:gosec // tables of a catalog
+			w.table(&b, int32(k), d)
 		}
 		if Tokens(b.String()) <= w.opt.Tokens {
 			return b.String(), true
@@ -205,8 +205,8 @@ func (w *writer) table(b *strings.Builder, number int32, d detail) {
 	b.WriteString("  columns:\n")
 	var others []string
 	for k := range t.Columns {
-		if d.all || w.fits(number, int32(k)) { //nolint:gosec // columns of a table
-			w.column(b, number, int32(k), d) //nolint:gosec // columns of a table
+		if d.all || w.fits(number, int32(k)) {
+			w.column(b, number, int32(k), d)
 		} else if readplan.SparkType(&t.Columns[k]).Skip == "" {
 			others = append(others, t.Columns[k].Name)
 		}

@@ -74,10 +74,7 @@ func months(col *sparkwright.Column) (first, last string, ok bool) {
 	default:
 		return "", "", false
 	}
-	var list []string
-	for _, text := range col.Stats.Histogram {
-		list = append(list, text)
-	}
+	list := slices.Clone(col.Stats.Histogram)
 	for _, v := range col.Stats.MostCommon {
 		list = append(list, v.Value)
 	}

@@ -101,7 +101,7 @@ func (ix *index) addTable(i int32, t *sparkwright.Table) {
 		for n, label := range col.Enum {
 			if n < maxLabels {
 				add(label, ofLabel)
-				ix.addValue(label, place{i, int32(k), 1}) //nolint:gosec // columns of a table
+				ix.addValue(label, place{i, int32(k), 1})
 			}
 		}
 		if col.Stats != nil && isText(col) {

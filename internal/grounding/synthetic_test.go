@@ -71,7 +71,7 @@ type builder struct {
 // schemas write names out, the others shorten them; half of what is shortened
 // has a comment in words.
 func synthetic() (*sparkwright.Catalog, []question) {
-	b := &builder{random: rand.New(rand.NewPCG(7, 11)), catalog: &sparkwright.Catalog{}} //nolint:gosec // the same each time
+	b := &builder{random: rand.New(rand.NewPCG(7, 11)), catalog: &sparkwright.Catalog{}}
 	for i, d := range domains {
 		things := strings.Split(d.things, ", ")
 		for k, thing := range things {

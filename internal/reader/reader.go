@@ -71,6 +71,9 @@ func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright
 		b.plan(ctx, run, a.Analysis)
 	}
 	b.translation = r.translate(ctx, run.ID, a.Analysis, reads, b.names)
+	if second := secondOf(run); second != nil {
+		b.second = r.translateSecond(ctx, run.ID, second, b.names)
+	}
 	return b, nil
 }
 
@@ -84,6 +87,7 @@ type brokered struct {
 	ways        map[string]sparkwright.Way
 	guards      map[string]readplan.Guard
 	translation crosscheck.Translation
+	second      crosscheck.Translation // of the planner's reading
 }
 
 // URL implements supervisor.Reading.
@@ -118,7 +122,11 @@ func (b *brokered) End(ctx context.Context, run *sparkwright.Run) {
 	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	if run.Result != nil {
+		second := secondOf(run)
 		run.Crosscheck = crosscheck.Check(ctx, b.translation, run.Result, b.ask, b.r.cfg.Rows, b.r.cfg.Limits)
+		if second != nil {
+			run.Crosscheck.Second = crosscheck.Compare(ctx, *second, b.second, run.Result, b.ask, b.r.cfg.Rows, b.r.cfg.Limits)
+		}
 	}
 	b.close(ctx, run)
 }
@@ -189,6 +197,11 @@ func (d *direct) Cancel() {}
 // End implements supervisor.Reading.
 func (d *direct) End(_ context.Context, run *sparkwright.Run) {
 	if run.Result != nil {
-		run.Crosscheck = &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: "its snapshot is not held here"}
+		const why = "its snapshot is not held here"
+		second := secondOf(run)
+		if second != nil {
+			second.Why = why
+		}
+		run.Crosscheck = &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: why, Second: second}
 	}
 }

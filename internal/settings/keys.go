@@ -130,10 +130,10 @@ func fields(s *Settings) []field {
 }
 
 const (
-	keyAPIKey       = "model.api_key"           //nolint:gosec // the name of a key, not a key
-	envAPIKey       = "OPENAI_API_KEY"          //nolint:gosec // the name of a variable
-	keyAnthropicKey = "anthropic.api_key"       //nolint:gosec // the name of a key, not a key
-	envAnthropicKey = "ANTHROPIC_API_KEY"       //nolint:gosec // the name of a variable
+	keyAPIKey       = "model.api_key"     //nolint:gosec // the name of a key, not a key
+	envAPIKey       = "OPENAI_API_KEY"    //nolint:gosec // the name of a variable
+	keyAnthropicKey = "anthropic.api_key" //nolint:gosec // the name of a key, not a key
+	envAnthropicKey = "ANTHROPIC_API_KEY"
 	keyOIDCSecret   = "auth.oidc_client_secret" //nolint:gosec // the name of a key, not a secret
 	keyConnections  = "postgres.connections"
 	keyRole         = "spark.execution_role_arn"

@@ -57,6 +57,7 @@ func (j *job) remember(ctx context.Context) {
 	}
 	a := &sparkwright.Analysis{
 		Code: j.run.Analysis, Understood: j.run.Understood, Assumptions: j.run.Assumptions, Generator: j.run.Generator, Views: []string{},
+		Second: j.second(),
 	}
 	for _, v := range j.run.Views {
 		a.Views = append(a.Views, v.View)

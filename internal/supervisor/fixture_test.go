@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 // bundle is one real PostgreSQL, one real Spark, and a service over both.
 type bundle struct {
 	svc     *supervisor.Service
+	config  supervisor.Config // of svc
 	store   *store.Store
 	spark   *connect.Executor
 	results string
@@ -113,7 +114,7 @@ func setup(t *testing.T) *bundle {
 	dbs := databases{"t": b.reader, "narrow": narrow}
 	b.broker = broker.New(slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { b.broker.Close(context.Background()) })
-	b.svc = supervisor.New(supervisor.Config{
+	b.config = supervisor.Config{
 		Varying: supervisor.Varying{
 			Generator: planner.New(), GeneratorName: "planner", LoadResult: artifact.Load,
 			Executors: map[string]sparkwright.Executor{
@@ -130,7 +131,8 @@ func setup(t *testing.T) *bundle {
 		ViewsOf: codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
 		Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: b.results,
 		PreviewRows: 100, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	b.svc = supervisor.New(b.config)
 	if err = b.svc.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

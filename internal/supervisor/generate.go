@@ -60,6 +60,7 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 		j.run.Repairs++
 	}
 	j.run.Analysis, j.run.Understood, j.run.Generator, j.run.Assumptions = a.Code, a.Understood, a.Generator, a.Assumptions
+	j.secondReading(a.Second)
 	j.revise(why)
 	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "understood", Text: a.Understood})
 	return j.planned(a.Views)

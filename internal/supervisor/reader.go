@@ -72,6 +72,7 @@ func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 		j.reading = &direct{runID: j.run.ID, dbs: j.opened}
 		return nil
 	}
+	j.describeSecond()
 	var err error
 	j.reading, err = j.s.cfg.Reader.Begin(ctx, j.run, a, j.reads, j.opened)
 	return err

@@ -25,6 +25,7 @@ func TestRuns(t *testing.T) { //nolint:tparallel // the cases share one Spark, i
 			t.Run(tt.name, func(t *testing.T) { tt.run(t, b) })
 		}
 	})
+	t.Run("a model answers and the planner reads along", func(t *testing.T) { readTwice(t, b) })
 	t.Run("a table dropped after the catalog was read", func(t *testing.T) { dropped(t, b) })
 	t.Run("a grant revoked after the catalog was read", func(t *testing.T) { revoked(t, b) })
 	t.Run("Ctrl-C", func(t *testing.T) { interrupted(t, b) })

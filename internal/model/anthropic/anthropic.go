@@ -73,7 +73,7 @@ func New(config Config) (*Model, error) {
 		Limits: call.Limits{Timeout: config.Timeout, Idle: config.Idle}, Model: config.Model, Server: config.BaseURL,
 		Secrets: call.Fixed(config.APIKey), Media: []string{"text/event-stream"},
 		Tell: call.Tell{
-			Credential: "the key", Login: "check ANTHROPIC_API_KEY, or the key that model.api_key refers to",
+			Key: "the key", Login: "check ANTHROPIC_API_KEY, or the key that model.api_key refers to",
 			Model: "check model.name or ANTHROPIC_MODEL", Address: "correct model.base_url or ANTHROPIC_BASE_URL, without /v1",
 		},
 		Transport: config.Transport, Wait: config.Wait,
@@ -99,7 +99,7 @@ func (m *Model) try(ctx context.Context, req sparkwright.ModelRequest, reply *ca
 		limit = defaultMaxTokens
 	}
 	stream := m.messages.NewStreaming(ctx, anthropic.MessageNewParams{
-		Model: anthropic.Model(m.config.Model), MaxTokens: int64(limit),
+		Model: m.config.Model, MaxTokens: int64(limit),
 		System:   []anthropic.TextBlockParam{{Text: req.System}},
 		Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(req.User))},
 	})

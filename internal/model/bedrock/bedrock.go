@@ -63,10 +63,10 @@ func New(config Config) (*Model, error) {
 		Limits: call.Limits{Timeout: config.Timeout, Idle: config.Idle}, Model: config.Model, Server: "Amazon Bedrock in " + config.AWS.Region,
 		Media: []string{"application/vnd.amazon.eventstream", "application/json"},
 		Tell: call.Tell{
-			Credential: "the AWS credentials",
-			Login:      "check the AWS credentials; they need bedrock:InvokeModelWithResponseStream and bedrock:InvokeModel on " + config.Model + ", and the account access to the model",
-			Model:      "check model.name or global.bedrock_model, and global.bedrock_region; newer models want an inference profile (us.…, eu.…)",
-			Address:    "check global.bedrock_region and the network; a VPC without internet needs an endpoint for bedrock-runtime",
+			Key:     "the AWS credentials",
+			Login:   "check the AWS credentials; they need bedrock:InvokeModelWithResponseStream and bedrock:InvokeModel on " + config.Model + ", and the account access to the model",
+			Model:   "check model.name or global.bedrock_model, and global.bedrock_region; newer models want an inference profile (us.…, eu.…)",
+			Address: "check global.bedrock_region and the network; a VPC without internet needs an endpoint for bedrock-runtime",
 		},
 		Secrets: credentials.Secrets, Transport: config.Transport, Wait: config.Wait,
 	})
@@ -106,7 +106,7 @@ func (m *Model) Complete(ctx context.Context, req sparkwright.ModelRequest, onTe
 func conversation(req sparkwright.ModelRequest) ([]types.SystemContentBlock, []types.Message, *types.InferenceConfiguration) {
 	var limits *types.InferenceConfiguration
 	if req.MaxTokens > 0 {
-		limits = &types.InferenceConfiguration{MaxTokens: aws.Int32(int32(min(req.MaxTokens, 1<<30)))} //nolint:gosec // bounded just here
+		limits = &types.InferenceConfiguration{MaxTokens: aws.Int32(int32(min(req.MaxTokens, 1<<30)))}
 	}
 	return []types.SystemContentBlock{&types.SystemContentBlockMemberText{Value: req.System}},
 		[]types.Message{{Role: types.ConversationRoleUser, Content: []types.ContentBlock{&types.ContentBlockMemberText{Value: req.User}}}}, limits

@@ -59,10 +59,10 @@ func Fixed(secrets ...string) func() []string { return func() []string { return 
 
 // Tell is what people are told to do, where that depends on the provider.
 type Tell struct {
-	Credential string // what is refused with 401 and 403: "the key"
-	Login      string // what to do about it
-	Model      string // what to do when the model is not known
-	Address    string // what to do when the server cannot be reached
+	Key     string // what is refused with 401 and 403: "the key"
+	Login   string // what to do about it
+	Model   string // what to do when the model is not known
+	Address string // what to do when the server cannot be reached
 }
 
 // Caller makes calls of one model. It is safe for concurrent use.

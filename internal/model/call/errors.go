@@ -116,7 +116,7 @@ func (c *Caller) interpretStatus(answer *StatusError, say func(code sparkwright.
 	switch status := answer.Status; {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		// What the server says often quotes the key: only the status is told.
-		return say(sparkwright.CodeUnauthorized, "the model's server refused "+c.config.Tell.Credential, fmt.Sprintf("status %d", status), c.config.Tell.Login)
+		return say(sparkwright.CodeUnauthorized, "the model's server refused "+c.config.Tell.Key, fmt.Sprintf("status %d", status), c.config.Tell.Login)
 	case status == http.StatusTooManyRequests:
 		return say(sparkwright.CodeUnavailable, "the model's server has no capacity for us, twice", because, "wait, or look at the quota at the provider")
 	case status >= 500:

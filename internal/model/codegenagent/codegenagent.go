@@ -82,10 +82,10 @@ func New(config Config) (*Model, error) {
 		Limits: call.Limits{Timeout: config.Timeout, Idle: config.Idle}, Model: config.Model, Server: "AgentCore in " + config.AWS.Region,
 		Media: []string{"text/event-stream", "application/json", "text/plain", "application/octet-stream"},
 		Tell: call.Tell{
-			Credential: "the AWS credentials",
-			Login:      "check the AWS credentials; they need bedrock-agentcore:InvokeAgentRuntime on " + config.ARN,
-			Model:      "check global.code_gen_agent_arn and global.bedrock_model",
-			Address:    "check the region in global.code_gen_agent_arn and the network",
+			Key:     "the AWS credentials",
+			Login:   "check the AWS credentials; they need bedrock-agentcore:InvokeAgentRuntime on " + config.ARN,
+			Model:   "check global.code_gen_agent_arn and global.bedrock_model",
+			Address: "check the region in global.code_gen_agent_arn and the network",
 		},
 		Secrets: credentials.Secrets, Transport: config.Transport, Wait: config.Wait,
 	})
@@ -167,14 +167,15 @@ func events(body io.Reader, reply *call.Reply) error {
 	var data []byte
 	for {
 		line, err := limitedLine(lines)
-		if err != nil && !errors.Is(err, io.EOF) {
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
 			return err
 		}
 		text := strings.TrimRight(string(line), "\r\n")
 		if rest, is := strings.CutPrefix(text, "data:"); is {
 			data = append(data, strings.TrimPrefix(rest, " ")...)
 		}
-		if (text == "" || err != nil) && len(data) > 0 {
+		if (text == "" || last) && len(data) > 0 {
 			if pieceErr := piece(data, reply); pieceErr != nil {
 				return pieceErr
 			}
@@ -183,7 +184,7 @@ func events(body io.Reader, reply *call.Reply) error {
 		if len(data) > maxWhole {
 			return call.ErrTooLarge
 		}
-		if err != nil {
+		if last {
 			return nil
 		}
 	}

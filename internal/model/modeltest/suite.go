@@ -181,7 +181,7 @@ func (s *suite) faults(t *testing.T) {
 					t.Errorf("the error shows what it must not: %q", text)
 				}
 			}
-			if n := len(b.Requests()); n != 1 {
+			if n := len(b.Requests()); n > 1 || n == 0 && tt.limits.Timeout == 0 { // on a busy machine the limit passes before
 				t.Errorf("%d requests", n)
 			}
 			if got > call.MaxReply || b.Sent.Load() > maxSent {

@@ -73,7 +73,7 @@ func New(config Config) (*Model, error) {
 		Limits: call.Limits{Timeout: config.Timeout, Idle: config.Idle}, Model: config.Model, Server: config.BaseURL,
 		Secrets: call.Fixed(config.APIKey), Media: []string{"text/event-stream"},
 		Tell: call.Tell{
-			Credential: "the key", Login: login, Model: "check model.name and model.base_url; the URL usually ends in /v1",
+			Key: "the key", Login: login, Model: "check model.name and model.base_url; the URL usually ends in /v1",
 			Address: "start the server, or correct model.base_url; it usually ends in /v1",
 		},
 		Transport: config.Transport, Wait: config.Wait,

@@ -38,6 +38,7 @@ type Run struct {
 	Repairs     int                     `json:"repairs"`
 	Receipt     *sparkwright.Receipt    `json:"receipt,omitempty"`
 	Crosscheck  *sparkwright.Crosscheck `json:"crosscheck,omitempty"`
+	Confidence  sparkwright.Confidence  `json:"confidence,omitempty" enum:"high,medium,low" doc:"How far the answer can be trusted; low: another reading or PostgreSQL's own totals differ"`
 	CreatedAt   time.Time               `json:"created_at"`
 	FinishedAt  *time.Time              `json:"finished_at,omitempty"`
 }
@@ -108,7 +109,7 @@ func wireRun(r *sparkwright.Run) Run {
 		ID: r.ID, Session: r.Session, User: r.User, Parent: r.Parent, Question: r.Question, State: r.State, Final: r.State.Final(),
 		Pinned: r.Pinned, Understood: r.Understood, Assumptions: r.Assumptions, Findings: r.Findings, Generator: r.Generator,
 		Placement: r.Placement, Views: r.Views, Analysis: r.Analysis, CodeHash: hash(r.Analysis), Declined: r.Declined, Fault: r.Fault,
-		Timings: r.Timings, Usage: r.Usage, Repairs: r.Repairs, Receipt: r.Receipt, Crosscheck: r.Crosscheck,
+		Timings: r.Timings, Usage: r.Usage, Repairs: r.Repairs, Receipt: r.Receipt, Crosscheck: r.Crosscheck, Confidence: r.Confidence(),
 		CreatedAt: r.CreatedAt, FinishedAt: r.FinishedAt,
 	}
 	for i := range r.Attempts {
