@@ -26,6 +26,7 @@ type askOptions struct {
 	url         string
 	csv         string
 	glossary    string
+	follow      string // a run
 	codeOnly    bool
 	batch       bool
 	yes         bool
@@ -63,6 +64,7 @@ func newAskCommand(app *app) *cobra.Command {
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.glossary, "glossary", "", "a text file that says how terms are to be read")
+	cmd.Flags().StringVar(&o.follow, "follow", "", "a run that the question follows up, or whose question back it answers: a number or words")
 	cmd.Flags().BoolVar(&o.codeOnly, "code-only", false, "write the checked code to stdout and run nothing")
 	return cmd
 }
@@ -128,6 +130,9 @@ func (o *askOptions) instructions() (string, error) {
 // carryOut runs a request and shows what comes of it.
 func (a *app) carryOut(cmd *cobra.Command, o askOptions, req supervisor.Request) error {
 	ctx := cmd.Context()
+	if err := a.followed(ctx, &o, &req); err != nil {
+		return err
+	}
 	if err := a.selectSources(ctx, &o, &req); err != nil {
 		return err
 	}
@@ -153,6 +158,13 @@ func (a *app) carryOut(cmd *cobra.Command, o askOptions, req supervisor.Request)
 	}
 	run, err := svc.Ask(ctx, req)
 	a.out.clear()
+	if run != nil && err == nil && a.interactive() && !o.yes && askedBack(run) {
+		if choice := a.choose(run); choice != "" {
+			req.Question, req.Parent = choice, run.ID
+			run, err = svc.Ask(ctx, req)
+			a.out.clear()
+		}
+	}
 	if run == nil {
 		return err
 	}
