@@ -162,6 +162,9 @@ type Connection struct {
 	Secret     string
 	TLS        TLSMode // "" = verify-full, or disable on loopback
 	RootCert   string  // PEM file of the authorities to trust; "" = the system's
+	// Outside: it was named by somebody who is not trusted with this machine and
+	// its private networks; only public addresses are connected to.
+	Outside bool
 }
 
 // Credentials are what a Secret resolves to. They never leave the process

@@ -15,6 +15,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/auth"
+	"github.com/sparkwright/sparkwright/internal/netguard"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
@@ -135,7 +136,7 @@ func (a *app) authenticator(ctx context.Context, l *listening) (*auth.Auth, erro
 		client := auth.OIDCConfig{
 			Issuer: o.OIDCIssuer, ClientID: o.OIDCClientID, RoleClaim: o.OIDCRoleClaim, Default: access.Role(o.OIDCDefaultRole),
 			Admins: names(o.OIDCAdmins), Analysts: names(o.OIDCAnalysts), Viewers: names(o.OIDCViewers),
-			Client: &http.Client{Timeout: 20 * time.Second},
+			Client: (&netguard.Guard{Policy: netguard.Private}).Client(20 * time.Second),
 		}
 		if o.OIDCClientSecret != "" {
 			cred, err := secret.Resolve(ctx, sparkwright.Connection{Name: "auth.oidc_client_secret", Secret: o.OIDCClientSecret})

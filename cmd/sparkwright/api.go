@@ -239,7 +239,7 @@ func wireConnection(c *settings.Connection) api.Connection {
 // meant is the connection that a client describes. References to this
 // machine's environment and files are for those who can log in to it: a client
 // of the API could have their content sent to a host of its own.
-func meant(ctx context.Context, change *api.ConnectionChange) (sparkwright.Connection, error) {
+func meant(ctx context.Context, change *api.ConnectionChange, private bool) (sparkwright.Connection, error) {
 	c := sparkwright.Connection{
 		Name: change.Name, Host: change.Host, Port: change.Port, Database: change.Database, User: change.User, Secret: change.Secret,
 		AuthMethod: sparkwright.AuthMethod(change.AuthMethod), TLS: sparkwright.TLSMode(change.TLS), RootCert: change.RootCert,
@@ -250,15 +250,20 @@ func meant(ctx context.Context, change *api.ConnectionChange) (sparkwright.Conne
 			Remedy: "send the password itself, or aws-sm:ARN, or use sparkwright connections add on the machine",
 		}
 	}
-	if c.RootCert != "" && !access.MayChange(ctx, "") { // a path of this machine
-		return c, access.Denied(access.Admin)
+	if !access.MayChange(ctx, "") {
+		// A path of this machine, or a login of this server that would be sent to a
+		// host of the client's: only what the client brings along is taken.
+		if c.RootCert != "" || c.Secret != "" || c.AuthMethod != sparkwright.AuthUserPassword {
+			return c, access.Denied(access.Admin)
+		}
+		c.Outside = !private
 	}
 	return c, postgres.Validate(c)
 }
 
 // PutConnection implements api.Connections.
 func (d *desk) PutConnection(ctx context.Context, change api.ConnectionChange, mustBeNew bool) (*api.Connection, error) {
-	c, err := meant(ctx, &change)
+	c, err := meant(ctx, &change, false)
 	if err != nil {
 		return nil, err
 	}
@@ -375,11 +380,11 @@ func samePlace(old, now sparkwright.Connection) bool {
 
 // TryConnection implements api.Connections.
 func (d *desk) TryConnection(ctx context.Context, change api.ConnectionChange) (*api.ConnectionTest, error) {
-	c, err := meant(ctx, &change)
+	dbs := d.app.databases
+	c, err := meant(ctx, &change, dbs.conf().Network.PrivateAddresses) //nolint:contextcheck // it has a time limit of its own
 	if err != nil {
 		return nil, err
 	}
-	dbs := d.app.databases
 	cred := sparkwright.Credentials{User: c.User, Password: change.Password}
 	if change.Password == "" {
 		conf := dbs.conf() //nolint:contextcheck // it has a time limit of its own

@@ -19,6 +19,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/executor/emrserverless"
 	"github.com/sparkwright/sparkwright/internal/executor/lambda"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/netguard"
 	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/result"
 	"github.com/sparkwright/sparkwright/internal/secret"
@@ -276,6 +277,11 @@ func (d *databases) OpenGiven(_ context.Context, t *sparkwright.GivenTable) (sup
 	conn, err := secret.Given(t, d.settings.Postgres.SecretsManagerPrefix)
 	if err != nil {
 		return nil, err
+	}
+	if literal, no := netip.ParseAddr(conn.Host); no == nil { // names are for the job to look up, in its own network
+		if why := netguard.Private.Why(literal); why != "" {
+			return nil, (&netguard.Error{Host: conn.Host, Addr: literal, Why: why}).Refused()
+		}
 	}
 	return &givenDatabase{conn: conn, secrets: d.secrets}, nil
 }

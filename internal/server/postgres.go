@@ -60,6 +60,23 @@ func (l *login) incomplete() error {
 	return nil
 }
 
+// allowed refuses what only administrators may name: a login of this server,
+// which would be sent to a host of the client's, and a path of this machine.
+// Others reach public addresses only, unless the settings say more.
+func (s *server) allowed(ctx context.Context, l *login) error {
+	if access.MayChange(ctx, "") {
+		return nil
+	}
+	if l.conn.AuthMethod != sparkwright.AuthUserPassword || l.conn.RootCert != "" {
+		return access.Denied(access.Admin)
+	}
+	set, err := s.cfg.Settings.Load()
+	if err == nil {
+		l.conn.Outside = !set.Network.PrivateAddresses
+	}
+	return err
+}
+
 // defaultUser is whom an IAM login without a user name logs in as.
 const defaultUser = "postgres"
 
@@ -74,7 +91,11 @@ func (s *server) testConnection(w http.ResponseWriter, r *http.Request) {
 		s.unprocessable(w, b.problems...)
 		return
 	}
-	if err := l.incomplete(); err != nil {
+	err := l.incomplete()
+	if err == nil {
+		err = s.allowed(r.Context(), &l)
+	}
+	if err != nil {
 		s.write(w, http.StatusOK, map[string]any{"success": false, "message": err.Error()})
 		return
 	}
@@ -114,6 +135,9 @@ func (s *server) saveConnection(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := l.incomplete()
+	if err == nil {
+		err = s.allowed(r.Context(), &l)
+	}
 	if err == nil {
 		err = s.save(r.Context(), &l)
 	}

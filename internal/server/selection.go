@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/access"
 )
 
 // selected is what a request says of its tables.
@@ -104,6 +105,9 @@ func (s *server) addPostgres(ctx context.Context, req *sparkwright.Request, t ma
 	arn := get("secret_arn")
 	if sparkwright.ErrorCode(err) != sparkwright.CodeNotFound || get("jdbc_url") == "" || arn == "" || strings.HasPrefix(arn, localSecret) {
 		return err
+	}
+	if !access.MayChange(ctx, "") { // the job would log in with a secret of this server at a host of the client's
+		return access.Denied(access.Admin)
 	}
 	given := sparkwright.GivenTable{
 		Connection: get("connection_name"), JDBCURL: get("jdbc_url"), SecretARN: arn,

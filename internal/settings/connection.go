@@ -82,7 +82,15 @@ func (s *Settings) Connection(name string) (sparkwright.Connection, error) {
 	if i < 0 {
 		return sparkwright.Connection{}, s.noConnection(name)
 	}
-	return s.Postgres.Connections[i].Domain(), nil
+	return s.reach(&s.Postgres.Connections[i]), nil
+}
+
+// reach is the connection with what it may lead to: one that a user has made
+// for themselves leads outside only, unless the settings allow more.
+func (s *Settings) reach(c *Connection) sparkwright.Connection {
+	d := c.Domain()
+	d.Outside = c.Owner != "" && !s.Network.PrivateAddresses
+	return d
 }
 
 // Connections returns all connections that can be found by name, in the order
@@ -91,7 +99,7 @@ func (s *Settings) Connections() []sparkwright.Connection {
 	var list []sparkwright.Connection
 	for i := range s.Postgres.Connections {
 		if c := &s.Postgres.Connections[i]; s.find(c.Name) == i {
-			list = append(list, c.Domain())
+			list = append(list, s.reach(c))
 		}
 	}
 	return list

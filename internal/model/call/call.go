@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/netguard"
 )
 
 const (
@@ -84,7 +85,9 @@ func New(config Config) *Caller {
 	}
 	base := config.Transport
 	if base == nil {
-		base = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 8, IdleConnTimeout: 90 * time.Second}
+		// The address is one that a person has set; no cloud's metadata are behind it.
+		guard := &netguard.Guard{Policy: netguard.Private}
+		base = &http.Transport{DialContext: guard.DialContext, Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 8, IdleConnTimeout: 90 * time.Second}
 	}
 	return &Caller{config: config, client: &http.Client{
 		Transport:     &transport{base: base, media: config.Media},

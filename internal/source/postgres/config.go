@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -20,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/netguard"
 )
 
 const (
@@ -154,7 +154,7 @@ func Config(conn sparkwright.Connection, cred sparkwright.Credentials) (*pgx.Con
 	if err := Validate(conn); err != nil {
 		return nil, err
 	}
-	cfg, err := baseConfig()
+	cfg, err := baseConfig(conn.Outside)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func Config(conn sparkwright.Connection, cred sparkwright.Credentials) (*pgx.Con
 
 // baseConfig parses fixedDSN. Only PGSERVICE cannot be overridden in it: when
 // it is set, an empty service of our own takes its place.
-func baseConfig() (*pgx.ConnConfig, error) {
+func baseConfig(outside bool) (*pgx.ConnConfig, error) {
 	dsn := fixedDSN
 	if os.Getenv("PGSERVICE") != "" {
 		f, err := os.CreateTemp("", "sparkwright-service-*")
@@ -197,9 +197,11 @@ func baseConfig() (*pgx.ConnConfig, error) {
 	}
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
 	cfg.ConnectTimeout = connectTimeout
-	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return dialer.DialContext(ctx, network, addr)
+	guard := &netguard.Guard{Policy: netguard.Private, Dial: dialer.DialContext}
+	if outside {
+		guard.Policy = netguard.Public
 	}
+	cfg.LookupFunc, cfg.DialFunc = guard.LookupHost, guard.DialContext // the driver looks up first, then dials what was found
 	return cfg, nil
 }
 

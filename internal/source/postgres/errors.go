@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/netguard"
 )
 
 // Interpret makes an error for people of what the driver says of conn. It never
@@ -33,6 +34,9 @@ func interpretError(conn sparkwright.Connection, err error) *sparkwright.Error {
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return interpretServerError(conn, pg)
+	}
+	if e, ok := netguard.Refusal(err); ok {
+		return e
 	}
 	at := fmt.Sprintf("%s:%d", conn.Host, conn.Port)
 	out := &sparkwright.Error{Code: sparkwright.CodeUnavailable, Message: "cannot connect to PostgreSQL at " + at, Err: err}
