@@ -7,10 +7,15 @@ const onError = (error: Error) => {
   if (asProblem(error).offline) reportReached(false);
 };
 
+const onSuccess = () => {
+  // What failed while the server was away is asked again.
+  if (reportReached(true)) void queries.invalidateQueries({ predicate: (q) => q.state.status === "error" });
+};
+
 /** Errors are Problems. What passes (no connection, a busy server) is tried again; the rest is shown at once. */
-export const queries = new QueryClient({
-  queryCache: new QueryCache({ onError, onSuccess: () => reportReached(true) }),
-  mutationCache: new MutationCache({ onError, onSuccess: () => reportReached(true) }),
+export const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError, onSuccess }),
+  mutationCache: new MutationCache({ onError, onSuccess }),
   defaultOptions: {
     queries: {
       networkMode: "always",

@@ -1,13 +1,13 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
 import { IconArrowUpRight, IconMessageQuestion } from "@tabler/icons-react";
 
-import type { Declined } from "@/api/types";
+import type { Declined, Run } from "@/api/types";
 import { Note } from "@/shell/Note";
 import { sentence } from "@/shell/ProblemNote";
-import { request, useAsk } from "@/workbench/ask";
+import { requestAfter, useAsk } from "@/workbench/ask";
 
 /** Why a question was not answered, what is near it, and what could be asked instead. It has cost nothing. */
-export function DeclinedNote({ declined: d }: { declined: Declined }) {
+export function DeclinedNote({ run, declined: d }: { run: Run; declined: Declined }) {
   const ask = useAsk();
   const choices = d.choices ?? [];
   const could = d.could ?? [];
@@ -25,8 +25,8 @@ export function DeclinedNote({ declined: d }: { declined: Declined }) {
           </Text>
         )}
       </Note>
-      <Offers title="It can be read in several ways. Which one?" texts={choices} onAsk={(t) => ask.mutate(request(t))} busy={ask.isPending} />
-      <Offers title="This could be answered" texts={could} onAsk={(t) => ask.mutate(request(t))} busy={ask.isPending} />
+      <Offers title="It can be read in several ways. Which one?" texts={choices} onAsk={(t) => ask.mutate(requestAfter(run, t))} busy={ask.isPending} />
+      <Offers title="This could be answered" texts={could} onAsk={(t) => ask.mutate(requestAfter(run, t))} busy={ask.isPending} />
       <Text size="sm" c="dimmed">
         The built-in planner answers only what it fully understands. A model answers more: set one in the settings.
       </Text>

@@ -1,9 +1,9 @@
-import { ActionIcon, Button, Menu, Skeleton, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Menu, Modal, Skeleton, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconDots, IconLink, IconPinned, IconPinnedFilled, IconPlayerStop, IconRefresh, IconSparkles } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { asProblem } from "@/api/problem";
 import { cancelRun, pinRun, rerunRun, runQuery } from "@/api/queries";
@@ -13,7 +13,7 @@ import { Answer } from "@/answer/Answer";
 import { day, timeOfDay } from "@/lib/format";
 import { typing } from "@/shell/keys";
 import { ProblemNote, sentence } from "@/shell/ProblemNote";
-import { executorName } from "@/workbench/Engine";
+import { executorName, paid } from "@/workbench/Engine";
 import { Composer } from "@/workbench/Composer";
 
 import { Approval } from "./Approval";
@@ -39,17 +39,20 @@ function OneRun({ id }: { id: string }) {
   const cancel = useCancel(id);
   const r = run.data;
   const going = r !== undefined && !r.final;
+  const [asking, setAsking] = useState(false);
+  const costs = r !== undefined && paid(r.placement.executor);
+  const stop = useCallback(() => (costs ? setAsking(true) : cancel.mutate()), [costs, cancel]);
 
   useEffect(() => {
     if (!going) return;
     const onKey = (e: KeyboardEvent) => {
       if (e.key !== "Escape" || e.defaultPrevented || document.querySelector('[role="dialog"]')) return;
       if (typing(e.target) && e.target instanceof HTMLTextAreaElement && e.target.value !== "") return;
-      cancel.mutate();
+      stop();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [going, cancel]);
+  }, [going, stop]);
 
   if (run.isError && !r) {
     return (
@@ -76,7 +79,7 @@ function OneRun({ id }: { id: string }) {
           </h1>
           <div className={classes.actions}>
             {going ? (
-              <Button variant="default" leftSection={<IconPlayerStop size={15} aria-hidden />} loading={cancel.isPending} onClick={() => cancel.mutate()}>
+              <Button variant="default" leftSection={<IconPlayerStop size={15} aria-hidden />} loading={cancel.isPending} onClick={stop}>
                 Cancel
                 <span aria-hidden className="hint" style={{ marginLeft: 8 }}><kbd>Esc</kbd></span>
               </Button>
@@ -105,11 +108,26 @@ function OneRun({ id }: { id: string }) {
           {story.stream === "offline" && going && <span>The connection is lost; the run goes on. Connecting again…</span>}
         </div>
       </header>
+      <Modal opened={asking && going} onClose={() => setAsking(false)} title="Cancel this run?" size="sm" closeButtonProps={{ "aria-label": "Close" }}>
+        <p style={{ marginTop: 0 }}>It runs on {executorName(r.placement.executor)}. What it has cost so far is spent, and there will be no rows.</p>
+        <div style={{ display: "flex", gap: 8, justifyContent: "flex-end" }}>
+          <Button variant="default" onClick={() => setAsking(false)}>Let it run</Button>
+          <Button
+            color="red"
+            onClick={() => {
+              setAsking(false);
+              cancel.mutate();
+            }}
+          >
+            Cancel the run
+          </Button>
+        </div>
+      </Modal>
       <Steps run={r} story={story} />
       {r.state === "awaiting_approval" && <Approval run={r} />}
       {r.declined && (
         <div className={classes.pad}>
-          <DeclinedNote declined={r.declined} />
+          <DeclinedNote run={r} declined={r.declined} />
         </div>
       )}
       {r.fault && r.state !== "cancelled" && (
@@ -124,7 +142,7 @@ function OneRun({ id }: { id: string }) {
       )}
       {r.final && (
         <footer className={classes.foot}>
-          <Composer parent={r.id} rows={1} placeholder={r.state === "succeeded" ? "Follow up: the same by month, only Germany…" : "Ask it another way…"} />
+          <Composer after={r} rows={1} placeholder={r.state === "succeeded" ? "Follow up: the same by month, only Germany…" : "Ask it another way…"} />
         </footer>
       )}
     </article>
@@ -133,7 +151,7 @@ function OneRun({ id }: { id: string }) {
 
 function useCancel(id: string) {
   const queries = useQueryClient();
-  return useMutation({
+  const mutation = useMutation({
     mutationFn: () => cancelRun(id),
     onSuccess: (run) => {
       queries.setQueryData(["run", id], run);
@@ -141,6 +159,8 @@ function useCancel(id: string) {
     },
     onError: (e) => notifications.show({ color: "red", title: "Not cancelled", message: sentence(asProblem(e).message) }),
   });
+  const { mutate, isPending } = mutation;
+  return useMemo(() => ({ mutate: () => mutate(), isPending }), [mutate, isPending]);
 }
 
 /** What can be done with a run that has ended. */

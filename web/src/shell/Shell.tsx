@@ -1,8 +1,11 @@
 import { ActionIcon, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { spotlight } from "@mantine/spotlight";
 import { IconHelp, IconMoon, IconSearch, IconSun, IconWifiOff } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { useState } from "react";
+
+import { metaQuery } from "@/api/queries";
 
 import { Brand } from "./Brand";
 import { Help } from "./Help";
@@ -16,6 +19,7 @@ import classes from "./Shell.module.css";
 export function Shell() {
   const [help, setHelp] = useState(false);
   const reached = useReached();
+  useQuery({ ...metaQuery, retry: false, refetchInterval: reached ? false : 3_000 }); // it finds the server again
   const { setColorScheme } = useMantineColorScheme();
   const scheme = useComputedColorScheme("light");
   const other = scheme === "dark" ? "light" : "dark";

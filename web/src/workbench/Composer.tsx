@@ -2,43 +2,50 @@ import { Button, CloseButton, Combobox, Textarea, useCombobox } from "@mantine/c
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
-import { metaQuery, someTablesQuery } from "@/api/queries";
+import { metaQuery, recentQuery, someTablesQuery } from "@/api/queries";
+import type { Run } from "@/api/types";
 import { tableName } from "@/lib/format";
 import { complete, mentionAt, type Mention } from "@/lib/mention";
 import { modifier } from "@/shell/keys";
 import { ProblemNote } from "@/shell/ProblemNote";
 
-import { request, useAsk } from "./ask";
+import { request, requestAfter, useAsk } from "./ask";
 import classes from "./Composer.module.css";
 import { draft, pickTable, toggleTable, useDraft } from "./draft";
 import { Engine } from "./Engine";
 
 interface Props {
   /** The run that is followed up */
-  parent?: string;
+  after?: Run;
   placeholder: string;
   rows?: number;
   autoFocus?: boolean;
 }
 
 /** Where a question is written: @ picks a table, ⌘⏎ runs, ↑ brings the last one back. */
-export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
+export function Composer({ after, placeholder, rows = 2, autoFocus }: Props) {
   const d = useDraft();
   const [followUp, setFollowUp] = useState("");
-  const text = parent ? followUp : d.text;
-  const setText = (t: string) => (parent ? setFollowUp(t) : draft.set({ text: t }));
+  const [besides, setBesides] = useState<string[]>([]);
+  const text = after ? followUp : d.text;
+  const setText = (t: string) => (after ? setFollowUp(t) : draft.set({ text: t }));
+  const connection = after ? (after.question.connection ?? d.connection) : d.connection;
+  const tables = after ? [...new Set([...(after.question.tables ?? []), ...besides])] : d.tables;
   const [mention, setMention] = useState<Mention | null>(null);
   const [back, setBack] = useState(-1); // how far ↑ has gone
   const input = useRef<HTMLTextAreaElement>(null);
   const ask = useAsk();
   const meta = useQuery(metaQuery);
+  const recent = useQuery({ ...recentQuery, staleTime: Infinity });
+  // What was asked in this tab, then what was asked before it was opened.
+  const asked = useMemo(() => [...new Set([...d.asked, ...(recent.data ?? []).map((r) => r.question.text).filter(Boolean)])], [d.asked, recent.data]);
   const most = meta.data?.limits.question_chars ?? 0;
   const tooLong = most > 0 && text.length > most;
 
   const [searched] = useDebouncedValue(mention?.query ?? "", 120);
-  const found = useQuery({ ...someTablesQuery(d.connection, searched), enabled: mention !== null && d.connection !== "" });
+  const found = useQuery({ ...someTablesQuery(connection, searched), enabled: mention !== null && connection !== "" });
   const options = mention ? (found.data ?? []).slice(0, 8) : [];
   const shown = mention !== null && options.length > 0;
   const combobox = useCombobox({ opened: shown, onDropdownClose: () => combobox.resetSelectedOption() });
@@ -64,14 +71,15 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
     const done = complete(text, mention, tableName(qualified));
     caret.current = done.caret;
     setText(done.text);
-    pickTable(qualified);
+    if (after) setBesides((b) => [...b, qualified]);
+    else pickTable(qualified);
     setMention(null);
     input.current?.focus();
   };
   const run = () => {
     const question = text.trim();
     if (question === "" || tooLong || ask.isPending) return;
-    ask.mutate(request(question, parent), { onSuccess: () => setFollowUp("") });
+    ask.mutate(after ? requestAfter(after, question, besides) : request(question), { onSuccess: () => setFollowUp("") });
   };
   const onKey = (e: KeyboardEvent<HTMLTextAreaElement>) => {
     if (e.nativeEvent.isComposing) return;
@@ -87,17 +95,17 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
     } else if (e.key === "Enter" && (e.metaKey || e.ctrlKey)) {
       e.preventDefault();
       run();
-    } else if (!shown && e.key === "ArrowUp" && (text === "" || (back >= 0 && text === d.asked[back]))) {
-      const last = d.asked[back + 1];
+    } else if (!shown && e.key === "ArrowUp" && (text === "" || (back >= 0 && text === asked[back]))) {
+      const last = asked[back + 1];
       if (last !== undefined) {
         e.preventDefault();
         setBack(back + 1);
         setText(last);
       }
-    } else if (!shown && e.key === "ArrowDown" && back >= 0 && text === d.asked[back]) {
+    } else if (!shown && e.key === "ArrowDown" && back >= 0 && text === asked[back]) {
       e.preventDefault();
       setBack(back - 1);
-      setText(d.asked[back - 1] ?? "");
+      setText(asked[back - 1] ?? "");
     }
   };
 
@@ -115,7 +123,7 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
             <Combobox.EventsTarget withAriaAttributes={shown}>
               <Textarea
                 ref={input}
-                id={parent ? "follow-up" : "question"}
+                id={after ? "follow-up" : "question"}
                 classNames={{ input: classes.input }}
                 value={text}
                 autosize
@@ -124,7 +132,7 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
                 autoFocus={autoFocus}
                 dir="auto"
                 placeholder={placeholder}
-                aria-label={parent ? "Follow-up question" : "Question"}
+                aria-label={after ? "Follow-up question" : "Question"}
                 aria-keyshortcuts="Control+Enter Meta+Enter"
                 onChange={(e) => {
                   setText(e.currentTarget.value);
@@ -152,17 +160,22 @@ export function Composer({ parent, placeholder, rows = 2, autoFocus }: Props) {
         </div>
         <div className={classes.foot}>
           <div className={classes.chips}>
-            {d.tables.length === 0
-              ? d.connection && <span className="cut">All of {d.connection}; type @ for a table</span>
-              : d.tables.map((t) => (
+            {tables.length === 0
+              ? connection && <span className="cut">All of {connection}; type @ for a table</span>
+              : tables.slice(0, 8).map((t) => (
                   <span key={t} className={classes.chip} title={t}>
                     <span className="cut" dir="auto">{tableName(t)}</span>
-                    <CloseButton size="xs" aria-label={`Drop ${tableName(t)}`} onClick={() => toggleTable(t)} />
+                    {after ? (
+                      besides.includes(t) && <CloseButton size="xs" aria-label={`Drop ${tableName(t)}`} onClick={() => setBesides((b) => b.filter((x) => x !== t))} />
+                    ) : (
+                      <CloseButton size="xs" aria-label={`Drop ${tableName(t)}`} onClick={() => toggleTable(t)} />
+                    )}
                   </span>
                 ))}
+            {tables.length > 8 && <span>and {tables.length - 8} more</span>}
           </div>
           <div className={classes.engine}>
-            <Engine />
+            <Engine connection={connection} tables={tables} />
             <Button type="submit" loading={ask.isPending} disabled={text.trim() === "" || tooLong} leftSection={<IconPlayerPlay size={15} aria-hidden />}>
               Run
               <span className="visually-hidden">the question</span>

@@ -11,6 +11,9 @@ import { draft, useDraft } from "./draft";
 import classes from "./Engine.module.css";
 
 const names: Record<Executor, string> = { local: "Local Spark", batch: "Local spark-submit", emr: "EMR Serverless", lambda: "Spark on Lambda" };
+/** Where a run costs money while it goes on. */
+export const paid = (executor: string): boolean => executor === "emrserverless" || executor === "lambda";
+
 /** Executors as placements name them. */
 const placed: Record<string, string> = {
   connect: "Local Spark", batch: "Local spark-submit", emrserverless: "EMR Serverless", lambda: "Spark on Lambda", postgres: "PostgreSQL itself",
@@ -19,15 +22,15 @@ const placed: Record<string, string> = {
 export const executorName = (executor: string): string => placed[executor] ?? executor;
 
 /** Where the question would run, why there, and what it may cost; and the choice of another place. */
-export function Engine() {
+export function Engine({ connection, tables }: { connection: string; tables: readonly string[] }) {
   const d = useDraft();
   const meta = useQuery(metaQuery);
   const asked: NewRun = {
-    ...(d.connection ? { connection: d.connection } : {}),
-    ...(d.tables.length > 0 ? { tables: d.tables } : {}),
+    ...(connection ? { connection } : {}),
+    ...(tables.length > 0 ? { tables: [...tables] } : {}),
     ...(d.executor ? { executor: d.executor } : {}),
   };
-  const plan = useQuery({ ...planQuery(asked), enabled: d.connection !== "" || d.tables.length > 0 });
+  const plan = useQuery({ ...planQuery(asked), enabled: connection !== "" || tables.length > 0 });
   const executors = meta.data?.executors ?? [];
   const label = plan.data ? executorName(plan.data.placement.executor) : d.executor ? names[d.executor] : "Where it fits";
   const choose = (value: string) => draft.set({ executor: executors.find((e) => e.name === value)?.name ?? "" });
