@@ -20,8 +20,9 @@ type GenerateRequest struct {
 	Question     string
 	Instructions string // glossary entries of the user: how terms are to be read; may be empty
 	Catalog      *Catalog
-	Repair       *Repair   // set when an earlier analysis failed
-	Previous     *Previous // set when the question may follow up earlier ones
+	Definitions  *Definitions `json:",omitempty"` // of the catalog's connections, for its tables; may be nil
+	Repair       *Repair      // set when an earlier analysis failed
+	Previous     *Previous    // set when the question may follow up earlier ones
 	// Clarifies is set when the question answers one that was asked back: no
 	// second one is asked.
 	Clarifies *Clarified `json:",omitempty"`

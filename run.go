@@ -53,7 +53,8 @@ type Run struct {
 	// and joins were taken; Findings what the lint warns of.
 	Assumptions []string    `json:"assumptions,omitempty"`
 	Findings    []Finding   `json:"findings,omitempty"`
-	Generator   string      `json:"generator,omitempty"` // "planner", "model openai:NAME", "user"
+	Generator   string      `json:"generator,omitempty"` // "planner", "model openai:NAME", "user", GeneratorVerified
+	Verified    bool        `json:"verified,omitempty"`  // a verified answer, used as it is
 	Placement   Placement   `json:"placement"`
 	Views       []TableUse  `json:"views,omitempty"`
 	Analysis    string      `json:"analysis,omitempty"`

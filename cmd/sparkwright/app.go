@@ -254,7 +254,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 		return nil, err
 	}
 	svc := supervisor.New(supervisor.Config{
-		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs,
+		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Definitions: a.defined,
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
 		Reader:      a.reader(s, dbs),
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,

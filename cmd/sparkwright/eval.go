@@ -142,7 +142,7 @@ func (a *app) runEval(ctx context.Context, path string, o *evalOptions) (err err
 		return l.conn, l.cred, e
 	})
 	defer gold.Close(context.WithoutCancel(ctx))
-	direct := &eval.Direct{DB: gold, Generator: planner.New()}
+	direct := &eval.Direct{DB: gold, Generator: planner.New(), Definitions: a.defined}
 	if o.direct {
 		ask = direct
 	} else if ask, err = a.pipeline(ctx, o); err != nil {

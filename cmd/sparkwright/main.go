@@ -68,7 +68,7 @@ func newRoot(app *app) *cobra.Command {
 	root.AddCommand(
 		newAskCommand(app), newExplainCommand(app), newRunCommand(app), newRunsCommand(app), newBackupCommand(app), newRestoreCommand(app), newUpgradeCommand(app), newTablesCommand(app), newDescribeCommand(app),
 		newConnectionsCommand(app), newFilesCommand(app), newRuntimeCommand(app), newDoctorCommand(app), newServeCommand(app), newTokenCommand(app), newAuditCommand(app), newAgentCommand(app), newDemoCommand(app),
-		newEmulateCommand(app), newVerifyCommand(app), newEvalCommand(app),
+		newEmulateCommand(app), newVerifyCommand(app), newEvalCommand(app), newDefinitionsCommand(app),
 	)
 	return root
 }

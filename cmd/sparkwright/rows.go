@@ -150,6 +150,9 @@ func summary(run *sparkwright.Run) string {
 	if m.Snapshot != nil {
 		out += " · one snapshot"
 	}
+	if run.Verified {
+		out += " · verified answer"
+	}
 	if run.Generator == "planner" {
 		out += " · 0 tokens (built-in planner)"
 	}

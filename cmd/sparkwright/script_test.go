@@ -69,6 +69,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("URL", "postgresql://reader:canary-pw-5d1e@"+host)
 			env.Setenv("SHARED_URL", shared)
+			env.Setenv("PGPORT", strconv.Itoa(conn.Port))
+			env.Setenv("PGDATABASE", conn.Database)
+			env.Setenv("APP_PASSWORD", "canary-pw-5d1e")
 			env.Setenv("WRONG_URL", "postgresql://reader:canary-wrong@"+host)
 			env.Setenv("SPARKWRIGHT_SPARK_DRIVER_MEMORY", "1g")
 			return errors.Join(os.Mkdir(home, 0o700),

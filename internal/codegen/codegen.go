@@ -139,7 +139,7 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 	tables, _ := g.describer.Describe(req.Catalog, subject(req), req.Instructions, needed(req), g.opt.Grounding)
 	text, err := g.render("user.md.tmpl", map[string]any{
 		"Tables":       tables,
-		"Instructions": block(req.Instructions, maxInstructions),
+		"Instructions": block(strings.TrimSpace(req.Instructions+"\n"+req.Definitions.Text()), maxInstructions),
 		"Question":     block(req.Question, maxQuestion),
 		"Previous":     earlier(req.Previous),
 		"Clarifies":    clarified(req.Clarifies),

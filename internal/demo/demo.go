@@ -19,6 +19,12 @@ import (
 //go:embed shop.sql
 var shopSQL string
 
+//go:embed definitions.yaml
+var definitions string
+
+// Definitions is the file of what words mean for the demo data.
+func Definitions() string { return definitions }
+
 const (
 	// Reader is the login that may read the demo data and nothing else.
 	Reader = "shop_reader"

@@ -16,6 +16,8 @@ import (
 type Direct struct {
 	DB        *Databases
 	Generator sparkwright.Generator
+	// Definitions are those that hold for a catalog; may be nil.
+	Definitions func(ctx context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error)
 
 	mu       sync.Mutex
 	catalogs map[string]*sparkwright.Catalog
@@ -55,10 +57,16 @@ func (d *Direct) Ask(ctx context.Context, q *Question) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	var defined *sparkwright.Definitions
+	if d.Definitions != nil {
+		if defined, _, err = d.Definitions(ctx, cat); err != nil {
+			return nil, err
+		}
+	}
 	var previous *sparkwright.Previous
 	var reply *sparkwright.GenerateReply
 	for _, text := range append(slices.Clone(q.Previous), q.Question) {
-		reply, err = d.Generator.Generate(ctx, sparkwright.GenerateRequest{Question: text, Instructions: q.Glossary(), Catalog: cat, Previous: previous})
+		reply, err = d.Generator.Generate(ctx, sparkwright.GenerateRequest{Question: text, Instructions: q.Glossary(), Catalog: cat, Definitions: defined, Previous: previous})
 		if err != nil {
 			return nil, err
 		}

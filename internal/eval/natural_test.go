@@ -7,6 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/definitions"
+	"github.com/sparkwright/sparkwright/internal/demo"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/testkit"
@@ -74,6 +77,22 @@ func demoServer(t *testing.T) *Server {
 	return srv
 }
 
+// demoDefinitions are what words mean for the demo data; all of it must hold.
+func demoDefinitions(t *testing.T) func(context.Context, *sparkwright.Catalog) (*sparkwright.Definitions, []string, error) {
+	t.Helper()
+	f, err := definitions.Parse("demo", demo.Definitions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(_ context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error) {
+		if p := definitions.Check(f, catalog); len(p) > 0 {
+			t.Errorf("the demo's definitions: %v", p)
+		}
+		d, notes := definitions.For([]definitions.File{*f}, catalog)
+		return d, notes, nil
+	}
+}
+
 // TestNaturalSpark holds the suite and the planner against PostgreSQL: the two
 // SQL texts of every question agree; the planner's answers are right, in most
 // cases it has one, and it never answers what has no answer. A part of its
@@ -106,7 +125,7 @@ func TestNaturalSpark(t *testing.T) {
 		t.Parallel()
 		db := NewDatabases(srv.Login)
 		t.Cleanup(func() { db.Close(context.Background()) })
-		list, err := Run(t.Context(), suite, &Direct{DB: db, Generator: planner.New()}, db, Options{})
+		list, err := Run(t.Context(), suite, &Direct{DB: db, Generator: planner.New(), Definitions: demoDefinitions(t)}, db, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -492,6 +492,14 @@ func (b *binder) bindItems() error {
 
 func (b *binder) bindItem(it *item) error {
 	q := b.p.q
+	if c := q.byMetric(it); c != nil {
+		if it.ent != nil {
+			b.drop(it.ent)
+		}
+		it.kind, it.ent, it.node, it.attr = itemAttr, nil, nil, fixed(c, nil)
+		b.assume("%q is read as %s, as defined.", it.text, qualified(c))
+		return nil
+	}
 	if it.kind == itemAttr && it.unit != "" && it.attr.col == nil {
 		// "per year": a column of that name where there is one, else the calendar
 		for _, c := range it.attr.cands {

@@ -51,7 +51,7 @@ func (s *schema) followed(question, instructions string, earlier []string) (*rea
 	if p == nil {
 		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The built-in planner cannot read the question that this one refers to.")}
 	}
-	if why := p.change(expand(tokenize(question), instructions)); why != nil {
+	if why := p.change(s.reword(expand(tokenize(question), instructions))); why != nil {
 		return nil, &unread{refusal: why}
 	}
 	r, err := s.finish(p)
@@ -99,7 +99,7 @@ func (s *schema) build(chain []string, instructions string) *parser {
 		return nil
 	}
 	for _, text := range chain[1:] {
-		if p.change(expand(tokenize(text), instructions)) != nil {
+		if p.change(s.reword(expand(tokenize(text), instructions))) != nil {
 			return nil
 		}
 	}

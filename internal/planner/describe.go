@@ -100,6 +100,8 @@ func describeMeasure(m *measure) string {
 		s = "the number of " + m.ent.t.human()
 	case m.fn == "count":
 		s = "the number of different " + m.attr.col.human()
+	case m.attr.col.metric != nil:
+		s = m.attr.col.human()
 	case m.fn == "sum":
 		s = "the total " + m.attr.col.human()
 	case m.fn == "avg":

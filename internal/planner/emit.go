@@ -125,6 +125,9 @@ func (s *scope) reach(t *table) (string, error) {
 }
 
 func (s *scope) col(c *column) (string, error) {
+	if c.metric != nil {
+		return "", refuse(sparkwright.DeclineNotUnderstood, "%s is a figure of many rows, and no property of one.", c.human())
+	}
 	a, err := s.reach(c.t)
 	if err != nil {
 		return "", err
@@ -165,6 +168,10 @@ func (s *scope) cond(anchor *table, c *cond, plain bool) (string, error) {
 		return s.counted(anchor, c)
 	}
 	t := c.attr.col.t
+	if c.attr.col.metric != nil {
+		_, err := s.col(c.attr.col)
+		return "", err
+	}
 	if a, ok := s.joined[t]; ok {
 		return predicate(a, c)
 	}

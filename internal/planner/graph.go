@@ -1,6 +1,10 @@
 package planner
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/sparkwright/sparkwright"
+)
 
 // edge is a way to join from one table to another on one or more columns.
 type edge struct {
@@ -34,7 +38,7 @@ func (p path) cost() float64 {
 	return c
 }
 
-func (s *schema) buildEdges() {
+func (s *schema) buildEdges(d *sparkwright.Definitions) {
 	s.edges = make([][]edge, len(s.tables))
 	add := func(a, b *table, cols, ref []*column, declared bool) {
 		nullable := false
@@ -72,6 +76,12 @@ func (s *schema) buildEdges() {
 			linked[[2]int{t.id, to.id}], linked[[2]int{to.id, t.id}] = true, true
 		}
 	}
+	s.hints(d, func(a, b *table, cols, ref []*column) {
+		if !linked[[2]int{a.id, b.id}] {
+			add(a, b, cols, ref, true)
+			linked[[2]int{a.id, b.id}], linked[[2]int{b.id, a.id}] = true, true
+		}
+	})
 	// name-equal keys, where nothing is declared
 	for _, a := range s.tables {
 		for _, c := range a.cols {

@@ -79,6 +79,7 @@ func (p *parser) attrWords(w []string, least float64) []attrCand {
 			}
 		}
 	}
+	out = metricsFirst(out)
 	sort.SliceStable(out, func(a, b int) bool { return out[a].score > out[b].score })
 	return out
 }

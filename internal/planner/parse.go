@@ -319,7 +319,7 @@ func (p *parser) item() *item {
 	if n.ent == nil && n.attr.cands[0].explicit && p.peek("who|that|which|with|whose|having|without|where") {
 		n.attr.near = &entity{t: n.attr.cands[0].c.t, text: n.attr.cands[0].c.t.human()}
 	}
-	return p.nodeItem(n)
+	return figure(p.nodeItem(n))
 }
 
 func (p *parser) nodeItem(n *node) *item {

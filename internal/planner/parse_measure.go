@@ -453,7 +453,7 @@ func (p *parser) orderTerm() *orderBy {
 		return nil
 	}
 	if n.attr != nil {
-		return &orderBy{it: &item{kind: itemAttr, attr: n.attr, node: n, text: n.text}}
+		return &orderBy{it: figure(&item{kind: itemAttr, attr: n.attr, node: n, text: n.text})}
 	}
 	return &orderBy{it: &item{kind: itemEntity, ent: n.ent, node: n, text: n.text}}
 }

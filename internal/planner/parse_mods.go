@@ -584,7 +584,7 @@ func (p *parser) superlative() bool {
 func (p *parser) peekAt(k int, word string) bool { return p.at(p.i+k).low == word }
 
 func (p *parser) rank(it *item, desc bool) {
-	p.q.order = append(p.q.order, &ordering{it: it, desc: desc})
+	p.q.order = append(p.q.order, &ordering{it: figure(it), desc: desc})
 	p.q.superl = true
 	if p.q.limit == 0 {
 		if p.q.head != nil && !p.q.head.plural {

@@ -40,7 +40,7 @@ func (pl *Planner) Generate(ctx context.Context, req sparkwright.GenerateRequest
 	if req.Catalog == nil {
 		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "no tables are selected")
 	}
-	s := newSchema(req.Catalog)
+	s := newSchema(req.Catalog, req.Definitions)
 	a, why := s.answer(req)
 	if why == nil {
 		return &sparkwright.GenerateReply{Analysis: a}, nil
@@ -121,7 +121,7 @@ func (s *schema) readable(question string) *refusal {
 
 // read parses one question; ok when every word was understood.
 func (s *schema) read(question, instructions string) (p *parser, ok bool) {
-	p = &parser{s: s, t: expand(tokenize(question), instructions)}
+	p = &parser{s: s, t: s.reword(expand(tokenize(question), instructions))}
 	s.paths, s.mentioned = map[[2]int][]path{}, map[int]bool{}
 	s.mention(p.t)
 	return p, p.parse()

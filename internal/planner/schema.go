@@ -28,6 +28,7 @@ type column struct {
 	full   []string // the name as written, as words for people
 	unique bool
 	hint   []string // stems of the first words of the comment
+	metric *metric  // set for a defined figure, which no table has
 	said   []string // stems of the verbs in the comment of a date: "When the customer registered"
 }
 
@@ -40,6 +41,8 @@ type schema struct {
 	maxLen    int                   // words of the longest known value
 	paths     map[[2]int][]path
 	mentioned map[int]bool // tables that the question names
+	phrases   []phrase     // defined words
+	filters   []condition  // defined conditions
 }
 
 type valueRef struct {
@@ -47,7 +50,7 @@ type valueRef struct {
 	value string
 }
 
-func newSchema(cat *sparkwright.Catalog) *schema {
+func newSchema(cat *sparkwright.Catalog, d *sparkwright.Definitions) *schema {
 	s := &schema{values: map[string][]valueRef{}, stems: map[string][]valueRef{}, paths: map[[2]int][]path{}}
 	for i := range cat.Tables {
 		src := &cat.Tables[i]
@@ -72,7 +75,8 @@ func newSchema(cat *sparkwright.Catalog) *schema {
 	for _, t := range s.tables {
 		s.findKey(t)
 	}
-	s.buildEdges()
+	s.buildEdges(d)
+	s.define(d)
 	return s
 }
 

@@ -254,6 +254,9 @@ func (st *statement) measure(m *measure) (string, error) {
 			return "COUNT(*)", nil
 		}
 	}
+	if m.attr.col.metric != nil {
+		return st.defined(m, when != "")
+	}
 	x, err := st.sc.col(m.attr.col)
 	if err != nil {
 		return "", err
@@ -265,6 +268,9 @@ func (st *statement) measure(m *measure) (string, error) {
 }
 
 func (st *statement) measureName(m *measure) string {
+	if m.attr != nil && m.attr.col.metric != nil {
+		return st.name(m.attr.col.src.Name)
+	}
 	switch m.fn {
 	case "count":
 		if m.ent != nil {
@@ -347,7 +353,11 @@ func (st *statement) filters() ([]string, error) {
 		plain = append(plain, c)
 	}
 	x, err := st.sc.all(p.root, plain, true)
-	return append(where, x...), err
+	if err != nil {
+		return nil, err
+	}
+	defined, err := st.byDefinition()
+	return append(append(where, x...), defined...), err
 }
 
 // top renders the conditions of an entity named in the question itself.

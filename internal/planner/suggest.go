@@ -33,7 +33,7 @@ func Suggest(ctx context.Context, catalog *sparkwright.Catalog, n int) []Suggest
 	if len(among) > suggestAmong {
 		among = ordered[:first]
 	}
-	s := newSchema(&sparkwright.Catalog{Tables: among})
+	s := newSchema(&sparkwright.Catalog{Tables: among}, nil)
 	var tables []*table
 	for i := range ordered[:first] {
 		for _, t := range s.tables {

@@ -76,6 +76,7 @@ func fields(s *Settings) []field {
 		{key: "results.min_free_mb", ptr: &s.Results.MinFreeMB, check: between(0, 1<<30), about: "Free disk space below which no run is started, in MB."},
 		{key: "results.keep_days", ptr: &s.Results.KeepDays, check: between(0, 36_500), about: "Age in days at which a run that is not pinned is removed with its result and logs. 0: never."},
 		{key: "results.keep_mb", ptr: &s.Results.KeepMB, check: between(0, 1<<30), about: "Size of all results, in MB, above which the oldest runs that are not pinned are removed. 0: any."},
+		{key: "definitions.dir", ptr: &s.Definitions.Dir, check: checkDir, about: "Directory with definitions of terms, metrics, filters, joins and verified answers, `*.yaml`. Empty: `definitions` in the data directory."},
 		{key: "limits.question_chars", ptr: &s.Limits.QuestionChars, check: between(1, 100_000), about: "Longest question, in characters."},
 		{key: "limits.queue_length", ptr: &s.Limits.QueueLength, check: between(1, 1_000_000), about: "Runs that may be under way or waiting at once; more are refused."},
 		{key: "limits.session_runs", ptr: &s.Limits.SessionRuns, check: between(1, 1_000_000), about: "The same for one session."},

@@ -26,17 +26,18 @@ const FileName = "settings.json"
 // Settings are all values, with defaults and environment applied. The zero
 // value is not useful: use Load, or Default.
 type Settings struct {
-	Spark    Spark
-	Postgres Postgres
-	Global   Global
-	Ray      Ray
-	Results  Results
-	Limits   Limits
-	Model    Model
-	Runtime  Runtime
-	Database Database
-	Auth     Auth
-	Network  Network
+	Spark       Spark
+	Postgres    Postgres
+	Global      Global
+	Ray         Ray
+	Results     Results
+	Definitions Definitions
+	Limits      Limits
+	Model       Model
+	Runtime     Runtime
+	Database    Database
+	Auth        Auth
+	Network     Network
 
 	Anthropic Anthropic
 
@@ -117,6 +118,11 @@ type Results struct {
 	MinFreeMB int    // below it no run is started
 	KeepDays  int    // age at which a run and its result are removed; 0 = never
 	KeepMB    int    // size of all results above which the oldest are removed; 0 = any
+}
+
+// Definitions is where it is said what words mean.
+type Definitions struct {
+	Dir string // "" = definitions in the data directory
 }
 
 // Limits bound what is accepted from users.

@@ -142,6 +142,7 @@ func scanRun(row scanner) (*sparkwright.Run, error) {
 			return nil, err
 		}
 	}
+	r.Verified = r.Generator == sparkwright.GeneratorVerified
 	r.CreatedAt, r.FinishedAt, r.Pinned = time.UnixMicro(created).UTC(), moment(finished), pinned != 0
 	return &r, nil
 }

@@ -37,9 +37,17 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 		req.Repair = &sparkwright.Repair{Code: revisions[n-1].Code, Fault: *revisions[n-1].Fault}
 		why = "the one before failed: " + revisions[n-1].Fault.Class
 	}
-	a, declined, err := j.answer(ctx, req)
-	if err != nil {
-		return next{}, err
+	var notes []string
+	if j.s.cfg.Definitions != nil {
+		if req.Definitions, notes, err = j.s.cfg.Definitions(ctx, j.catalog); err != nil {
+			return next{}, err
+		}
+	}
+	a, declined := j.verified(req), (*sparkwright.Declined)(nil)
+	if a == nil {
+		if a, declined, err = j.answer(ctx, req); err != nil {
+			return next{}, err
+		}
 	}
 	if declined != nil && req.Clarifies != nil {
 		declined = notAgain(declined)
@@ -59,11 +67,31 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 	if req.Repair != nil {
 		j.run.Repairs++
 	}
-	j.run.Analysis, j.run.Understood, j.run.Generator, j.run.Assumptions = a.Code, a.Understood, a.Generator, a.Assumptions
+	j.run.Analysis, j.run.Understood, j.run.Generator, j.run.Assumptions = a.Code, a.Understood, a.Generator, append(slices.Clone(a.Assumptions), notes...)
+	j.run.Verified = a.Generator == sparkwright.GeneratorVerified
 	j.secondReading(a.Second)
 	j.revise(why)
 	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "understood", Text: a.Understood})
 	return j.planned(a.Views)
+}
+
+// verified is the answer that somebody has verified for this question, asked by
+// itself; nil when there is none.
+func (j *job) verified(req sparkwright.GenerateRequest) *sparkwright.Analysis {
+	v := req.Definitions.Answer(req.Question)
+	if v == nil || req.Previous != nil || req.Repair != nil {
+		return nil
+	}
+	a := &sparkwright.Analysis{
+		Code: v.Code, Understood: v.Understood, Generator: sparkwright.GeneratorVerified, Views: j.s.cfg.ViewsOf(v.Code, j.catalog),
+	}
+	if a.Understood == "" {
+		a.Understood = v.Question
+	}
+	if v.By != "" {
+		a.Assumptions = []string{"The code was verified by " + v.By + "."}
+	}
+	return a
 }
 
 // answer asks the generator, unless it has answered the same before.

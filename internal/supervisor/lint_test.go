@@ -73,3 +73,39 @@ func TestLint(t *testing.T) {
 		})
 	}
 }
+
+// A verified answer is used as it is: no generator, no repair, and labelled.
+func TestVerifiedAnswer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, code string
+		state      sparkwright.RunState
+	}{
+		{"it holds", "verified", sparkwright.RunSucceeded},
+		{"it no longer fits", "verified FAULT", sparkwright.RunFailed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := play(t, []string{"of the model"}, func(c *supervisor.Config) {
+				c.Limits.Repairs = 3
+				c.Definitions = func(context.Context, *sparkwright.Catalog) (*sparkwright.Definitions, []string, error) {
+					return &sparkwright.Definitions{Verified: []sparkwright.Verified{{Question: "How many?", Code: tt.code, By: "Ada"}}}, []string{"A note."}, nil
+				}
+			})
+			run := p.end(t, p.submit(t, sparkwright.Request{Question: "how  many"}))
+			if run.State != tt.state || run.Analysis != tt.code || !run.Verified || run.Generator != sparkwright.GeneratorVerified || p.model.calls() != 0 {
+				t.Errorf("%s after %d calls: %+v", run.State, p.model.calls(), run)
+			}
+			if got := strings.Join(run.Assumptions, " "); got != "The code was verified by Ada. A note." {
+				t.Errorf("assumed %q", got)
+			}
+			if run.Fault != nil && !strings.Contains(run.Fault.Because, "definitions check") {
+				t.Errorf("%+v", run.Fault)
+			}
+			other := p.end(t, p.submit(t, sparkwright.Request{Question: "how many others"}))
+			if other.Verified || other.Analysis != "of the model" || p.model.asked[0].Definitions == nil {
+				t.Errorf("%+v", other)
+			}
+		})
+	}
+}

@@ -71,6 +71,8 @@ func (j *job) noRepair() string {
 	switch {
 	case j.req.Code != "":
 		return "the code is the user's own"
+	case j.run.Verified:
+		return "the code is a verified answer; sparkwright definitions check tells whether it still fits"
 	case j.run.Repairs >= l.Repairs:
 		return fmt.Sprintf("it was repaired %d times already", j.run.Repairs)
 	case l.RunTokens > 0 && used >= l.RunTokens:

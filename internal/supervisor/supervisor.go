@@ -78,6 +78,9 @@ type Config struct {
 	Databases   Databases
 	CheckClient func(ctx context.Context, runID string) (check.Client, error)
 	Reader      Reader // nil = jobs reach the databases by themselves
+	// Definitions are those of the catalog's connections that hold for its
+	// tables, and notes on those that do not; nil = none.
+	Definitions func(ctx context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error)
 	ViewsOf     func(code string, catalog *sparkwright.Catalog) []string
 	NewID       func() string
 	CheckSpace  func() error

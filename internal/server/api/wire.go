@@ -25,6 +25,7 @@ type Run struct {
 	Assumptions []string                `json:"assumptions,omitempty"`
 	Findings    []sparkwright.Finding   `json:"findings,omitempty"`
 	Generator   string                  `json:"generator,omitempty"`
+	Verified    bool                    `json:"verified,omitempty" doc:"A verified answer of the definitions, used as it is"`
 	Placement   sparkwright.Placement   `json:"placement"`
 	Views       []sparkwright.TableUse  `json:"views,omitempty"`
 	Analysis    string                  `json:"analysis,omitempty" doc:"The PySpark that answers the question"`
@@ -107,7 +108,7 @@ func hash(code string) string {
 func wireRun(r *sparkwright.Run) Run {
 	out := Run{
 		ID: r.ID, Session: r.Session, User: r.User, Parent: r.Parent, Question: r.Question, State: r.State, Final: r.State.Final(),
-		Pinned: r.Pinned, Understood: r.Understood, Assumptions: r.Assumptions, Findings: r.Findings, Generator: r.Generator,
+		Pinned: r.Pinned, Understood: r.Understood, Assumptions: r.Assumptions, Findings: r.Findings, Generator: r.Generator, Verified: r.Verified,
 		Placement: r.Placement, Views: r.Views, Analysis: r.Analysis, CodeHash: hash(r.Analysis), Declined: r.Declined, Fault: r.Fault,
 		Timings: r.Timings, Usage: r.Usage, Repairs: r.Repairs, Receipt: r.Receipt, Crosscheck: r.Crosscheck, Confidence: r.Confidence(),
 		CreatedAt: r.CreatedAt, FinishedAt: r.FinishedAt,
