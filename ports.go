@@ -11,7 +11,8 @@ import (
 // itself failed. It never sees rows or credentials.
 type Generator interface {
 	// Generate answers for the views of catalog (every Table has View set).
-	// Exactly one of Analysis and Declined is set when the error is nil.
+	// Exactly one of Analysis and Declined is set when the error is nil. With an
+	// error the reply may be there all the same, to tell what was used.
 	Generate(ctx context.Context, req GenerateRequest) (*GenerateReply, error)
 }
 

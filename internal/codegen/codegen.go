@@ -106,20 +106,21 @@ func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateReques
 	if err != nil {
 		return nil, err
 	}
+	usage := sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
+	switch {
+	case kept:
+		usage = sparkwright.Usage{Cached: true}
+	case g.opt.Cost != nil:
+		usage.USD = g.opt.Cost(g.model.Name(), answer.InputTokens, answer.OutputTokens)
+	}
 	reply, err := parse(answer.Text, req.Catalog)
 	if err != nil {
-		return nil, err
+		return &sparkwright.GenerateReply{Usage: usage}, err
 	}
 	if !kept && req.Repair == nil {
 		g.keep(ctx, request, answer)
 	}
-	reply.Usage = sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
-	if kept {
-		reply.Usage = sparkwright.Usage{Cached: true}
-	}
-	if g.opt.Cost != nil && !kept {
-		reply.Usage.USD = g.opt.Cost(g.model.Name(), answer.InputTokens, answer.OutputTokens)
-	}
+	reply.Usage = usage
 	if a := reply.Analysis; a != nil {
 		a.Views = Views(a.Code, req.Catalog)
 		a.Generator = "model " + g.model.Name()

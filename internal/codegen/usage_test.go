@@ -63,6 +63,15 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// A reply that makes no sense has been paid for all the same.
+func TestUsageOfNonsense(t *testing.T) {
+	t.Parallel()
+	reply, err := codegen.New(&model{text: "I would rather not."}, codegen.Options{}).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
+	if err == nil || reply == nil || reply.Usage != (sparkwright.Usage{InputTokens: 40, OutputTokens: 2, Calls: 1}) {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
 // kept is a Cache in memory.
 type kept struct {
 	replies map[string]*sparkwright.ModelReply

@@ -117,15 +117,17 @@ func (j *job) answer(ctx context.Context, req sparkwright.GenerateRequest) (*spa
 	reply, err := j.s.now().Generator.Generate(ctx, req)
 	pen.rest()
 	j.s.failpoint("generate:after")
+	if reply != nil { // also with an error
+		u := &j.run.Usage
+		u.InputTokens += reply.Usage.InputTokens
+		u.OutputTokens += reply.Usage.OutputTokens
+		u.Calls += reply.Usage.Calls
+		u.USD += reply.Usage.USD
+		u.Cached = u.Cached || reply.Usage.Cached
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	u := &j.run.Usage
-	u.InputTokens += reply.Usage.InputTokens
-	u.OutputTokens += reply.Usage.OutputTokens
-	u.Calls += reply.Usage.Calls
-	u.USD += reply.Usage.USD
-	u.Cached = u.Cached || reply.Usage.Cached
 	if reply.Declined != nil {
 		return nil, reply.Declined, nil
 	}

@@ -97,3 +97,19 @@ func TestDayTokens(t *testing.T) {
 		t.Errorf("%d calls", p.model.calls())
 	}
 }
+
+// mumbler answers with nothing of use, and counts.
+type mumbler struct{}
+
+func (mumbler) Generate(context.Context, sparkwright.GenerateRequest) (*sparkwright.GenerateReply, error) {
+	return &sparkwright.GenerateReply{Usage: sparkwright.Usage{Calls: 1, OutputTokens: 9}}, sparkwright.Errorf(sparkwright.CodeJobFailed, "no code")
+}
+
+func TestFailedAnswersAreCounted(t *testing.T) {
+	t.Parallel()
+	p := play(t, nil, func(c *supervisor.Config) { c.Generator = mumbler{} })
+	run := p.end(t, p.submit(t, sparkwright.Request{Question: "q"}))
+	if run.State != sparkwright.RunFailed || run.Usage.OutputTokens != 9 || run.Usage.Calls != 1 {
+		t.Errorf("%s, %+v", run.State, run.Usage)
+	}
+}
