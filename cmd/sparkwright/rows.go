@@ -153,8 +153,28 @@ func summary(run *sparkwright.Run) string {
 	if run.Verified {
 		out += " · verified answer"
 	}
-	if run.Generator == "planner" {
-		out += " · 0 tokens (built-in planner)"
+	if text := usageText(run); text != "" {
+		out += " · " + text
 	}
 	return out
+}
+
+// usageText tells what the code of an answer cost.
+func usageText(run *sparkwright.Run) string {
+	u := run.Usage
+	tokens := int64(u.InputTokens) + int64(u.OutputTokens)
+	switch {
+	case run.Generator == "planner":
+		return "0 tokens (built-in planner)"
+	case u.Cached && u.Calls == 0:
+		return "0 tokens (an earlier reply)"
+	case u.Calls == 0:
+		return ""
+	case tokens == 0:
+		return "tokens not counted"
+	case u.USD > 0:
+		return fmt.Sprintf("%s tokens, %.4f USD", thousands(tokens), u.USD)
+	default:
+		return thousands(tokens) + " tokens"
+	}
 }

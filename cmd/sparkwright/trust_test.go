@@ -7,6 +7,26 @@ import (
 	"github.com/sparkwright/sparkwright"
 )
 
+func TestUsageText(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		generator string
+		usage     sparkwright.Usage
+		want      string
+	}{
+		{"planner", sparkwright.Usage{}, "0 tokens (built-in planner)"},
+		{"user", sparkwright.Usage{}, ""},
+		{"model m", sparkwright.Usage{Cached: true}, "0 tokens (an earlier reply)"},
+		{"model m", sparkwright.Usage{Calls: 1}, "tokens not counted"},
+		{"model m", sparkwright.Usage{Calls: 2, InputTokens: 1200, OutputTokens: 34}, "1,234 tokens"},
+		{"model m", sparkwright.Usage{Calls: 1, InputTokens: 1200, OutputTokens: 34, USD: 0.00412}, "1,234 tokens, 0.0041 USD"},
+	} {
+		if got := usageText(&sparkwright.Run{Generator: tt.generator, Usage: tt.usage}); got != tt.want {
+			t.Errorf("%s, %+v: %q, want %q", tt.generator, tt.usage, got, tt.want)
+		}
+	}
+}
+
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)

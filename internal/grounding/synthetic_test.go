@@ -135,7 +135,7 @@ func (b *builder) table(domain int, schema string, things []string, thing, kind 
 		RowEstimate: int64(b.random.IntN(1e6)), PrimaryKey: []string{"id"}, Columns: []sparkwright.Column{{Name: "id", Type: "bigint", BaseType: "int8"}},
 	}
 	t.View = schema + "_" + t.Name
-	if domain%2 == 1 && kind < 5 || b.random.IntN(3) == 0 {
+	if domain%2 == 1 && thing%2 == 0 && kind < 5 || domain%2 == 0 && b.random.IntN(3) == 0 {
 		t.Comment = "Every " + phrase + " of the " + schema + " system, one row each."
 	}
 	refer := func(words, to string) {
