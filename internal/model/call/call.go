@@ -49,7 +49,7 @@ type Config struct {
 	Tell    Tell
 
 	// Transport carries the requests; nil = one of our own, with the
-	// environment's proxy settings.
+	// environment's proxy settings, that reaches no metadata service.
 	Transport http.RoundTripper
 	// Wait waits before the second try; nil = with a timer. For tests.
 	Wait func(ctx context.Context, d time.Duration) error

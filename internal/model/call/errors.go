@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/netguard"
 )
 
 // What can happen besides an HTTP status.
@@ -93,6 +94,9 @@ func (c *Caller) interpretError(ctx context.Context, err error) error {
 	}
 	if stream, ok := errors.AsType[*StreamError](err); ok {
 		return say(sparkwright.CodeUnavailable, "the model's server failed in the middle of the reply", c.excerpt(stream.Message), "try again")
+	}
+	if refusal, ok := netguard.Refusal(err); ok {
+		return say(sparkwright.CodeInvalid, "the model's server is not called: "+refusal.Message, refusal.Because, c.config.Tell.Address)
 	}
 	if network, ok := errors.AsType[*net.OpError](err); ok && network.Op == "dial" {
 		return say(sparkwright.CodeUnavailable, "the model's server at "+c.config.Server+" cannot be reached",

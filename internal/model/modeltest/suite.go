@@ -74,6 +74,7 @@ func Run(t *testing.T, d Dialect, maker Maker) {
 	t.Run("CancelWhileWaiting", s.cancelWhileWaiting)
 	t.Run("Concurrent", s.concurrent)
 	t.Run("Unreachable", s.unreachable)
+	t.Run("Metadata", s.metadata)
 }
 
 func (s *suite) reply(t *testing.T) {
@@ -280,6 +281,16 @@ func (s *suite) unreachable(t *testing.T) {
 	_, err := m.Complete(t.Context(), request, nil)
 	e, ok := errors.AsType[*sparkwright.Error](err)
 	if !ok || e.Code != sparkwright.CodeUnavailable || !strings.Contains(e.Error(), "cannot be reached") || e.Remedy == "" {
+		t.Errorf("Complete: %v", err)
+	}
+}
+
+// The metadata service of a cloud is no model.
+func (s *suite) metadata(t *testing.T) {
+	t.Parallel()
+	m := s.maker(t, Options{URL: "http://169.254.169.254"})
+	_, err := m.Complete(t.Context(), request, nil)
+	if sparkwright.ErrorCode(err) != sparkwright.CodeInvalid || !strings.Contains(err.Error(), "is not called") {
 		t.Errorf("Complete: %v", err)
 	}
 }
