@@ -191,7 +191,7 @@ type Confidence string
 
 // The labels. "" where there is no answer.
 const (
-	ConfidenceHigh   Confidence = "high"   // read twice, with the same rows; or by the planner, which never guesses
+	ConfidenceHigh   Confidence = "high"   // read twice, with the same rows; verified by a person; or by the planner, which never guesses
 	ConfidenceMedium Confidence = "medium" // read once, by a model or a person
 	ConfidenceLow    Confidence = "low"    // another reading or PostgreSQL's own totals differ
 )
@@ -204,7 +204,7 @@ func (r *Run) Confidence() Confidence {
 		return ""
 	case c != nil && (c.State == CrosscheckMismatch || c.Second != nil && c.Second.State == SecondDiffers):
 		return ConfidenceLow
-	case r.Generator == "planner", c != nil && c.Second != nil && c.Second.State == SecondAgrees:
+	case r.Verified, r.Generator == "planner", c != nil && c.Second != nil && c.Second.State == SecondAgrees:
 		return ConfidenceHigh
 	default:
 		return ConfidenceMedium

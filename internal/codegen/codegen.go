@@ -137,10 +137,11 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 	if req.Catalog == nil || len(req.Catalog.Tables) == 0 {
 		return sparkwright.ModelRequest{}, sparkwright.Errorf(sparkwright.CodeInvalid, "there is no table to ask about")
 	}
-	tables, _ := g.describer.Describe(req.Catalog, subject(req), req.Instructions, needed(req), g.opt.Grounding)
+	instructions := strings.TrimSpace(req.Instructions + "\n" + req.Definitions.Text())
+	tables, _ := g.describer.Describe(req.Catalog, subject(req), instructions, needed(req), g.opt.Grounding)
 	text, err := g.render("user.md.tmpl", map[string]any{
 		"Tables":       tables,
-		"Instructions": block(strings.TrimSpace(req.Instructions+"\n"+req.Definitions.Text()), maxInstructions),
+		"Instructions": block(instructions, maxInstructions),
 		"Question":     block(req.Question, maxQuestion),
 		"Previous":     earlier(req.Previous),
 		"Clarifies":    clarified(req.Clarifies),

@@ -79,7 +79,7 @@ func (d *Describer) index(c *sparkwright.Catalog) *index {
 // they fit the budget, else those that fit the question best. Views lists those
 // that are described, in the order of the catalog; must names views that are
 // described in any case, as far as there is room. Definitions tell how words
-// are to be read, one on each line: "revenue: sum of amount".
+// are to be read, one on each line: "revenue, turnover: sum of amount".
 func (d *Describer) Describe(c *sparkwright.Catalog, question, definitions string, must []string, opt Options) (text string, views []string) {
 	w := &writer{catalog: c, opt: opt.withDefaults(), byName: make(map[[4]string]*sparkwright.Table, len(c.Tables))}
 	for i := range c.Tables {

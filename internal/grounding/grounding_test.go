@@ -201,6 +201,7 @@ func TestChosen(t *testing.T) {
 	}{
 		{"read before", "only those of this year", "", []string{"FARM_HARVEST_TYPE"}, ""},
 		{"defined", "total burn", "burn: penalty of polling stations", nil, "public_pollingStation"},
+		{"defined by another name", "total loss", "burn, loss: penalty of polling stations", nil, "public_pollingStation"},
 		{"not defined", "total yield", "burn: penalty of polling stations", nil, ""},
 		{"nothing", "?", "", nil, ""},
 		{"another word", "clients of the clinic", "", nil, "clinic_patient"},

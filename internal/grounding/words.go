@@ -107,7 +107,7 @@ type asked struct {
 }
 
 // read takes a question apart. Definitions count when they define one of its
-// words, one on each line: "revenue: sum of amount".
+// words, one on each line: "revenue, turnover: sum of amount".
 func read(question, definitions string) []asked {
 	var list []asked
 	seen := map[string]bool{}
@@ -132,9 +132,13 @@ func read(question, definitions string) []asked {
 		}
 	})
 	for line := range strings.Lines(definitions) {
-		term, meaning, found := strings.Cut(line, ":")
-		defines := found && term != ""
-		split(term, func(word string) { defines = defines && (seen[stem(word)] || stopWords[strings.ToLower(word)]) })
+		terms, meaning, found := strings.Cut(line, ":")
+		defines := false
+		for term := range strings.SplitSeq(terms, ",") {
+			is := found && strings.TrimSpace(term) != ""
+			split(term, func(word string) { is = is && (seen[stem(word)] || stopWords[strings.ToLower(word)]) })
+			defines = defines || is
+		}
 		if defines {
 			split(meaning, func(word string) { add(word, 0.7) })
 		}
