@@ -17,6 +17,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/model/pick"
 	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/result"
+	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/server/api"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
@@ -309,7 +310,7 @@ func (d *desk) PutConnection(ctx context.Context, change api.ConnectionChange, m
 // writeSecret keeps a secret in a file of its own and returns the reference.
 func (a *app) writeSecret(name, value string) (string, error) {
 	path := filepath.Join(a.home, "secrets", name)
-	if err := artifact.WriteFile(path, []byte(value+"\n")); err != nil {
+	if err := secret.Write(path, []byte(value+"\n")); err != nil {
 		return "", err
 	}
 	return "file:" + path, nil

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sparkwright/sparkwright"
-	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 )
@@ -79,7 +79,7 @@ func (a *app) keepPassword(name string) (ref string, err error) {
 		return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the password on stdin is empty")
 	}
 	path := filepath.Join(a.home, "secrets", name)
-	if err := artifact.WriteFile(path, []byte(password+"\n")); err != nil {
+	if err := secret.Write(path, []byte(password+"\n")); err != nil {
 		return "", err
 	}
 	return "file:" + path, nil

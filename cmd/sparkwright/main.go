@@ -67,7 +67,7 @@ func newRoot(app *app) *cobra.Command {
 	root.PersistentFlags().BoolVarP(&app.quiet, "quiet", "q", false, "no progress on stderr")
 	root.AddCommand(
 		newAskCommand(app), newExplainCommand(app), newRunCommand(app), newRunsCommand(app), newBackupCommand(app), newRestoreCommand(app), newUpgradeCommand(app), newTablesCommand(app), newDescribeCommand(app),
-		newConnectionsCommand(app), newFilesCommand(app), newRuntimeCommand(app), newDoctorCommand(app), newServeCommand(app), newTokenCommand(app), newAuditCommand(app), newAgentCommand(app), newDemoCommand(app),
+		newConnectionsCommand(app), newFilesCommand(app), newRuntimeCommand(app), newDoctorCommand(app), newServeCommand(app), newTokenCommand(app), newSecretsCommand(app), newAuditCommand(app), newAgentCommand(app), newDemoCommand(app),
 		newEmulateCommand(app), newVerifyCommand(app), newEvalCommand(app), newDefinitionsCommand(app),
 	)
 	return root

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 )
@@ -171,12 +170,8 @@ func makeReader(ctx context.Context, c Config, d *database, w *writes) error {
 		return c.Save(func(s *settings.Settings) error { return useReader(s, d.conn, w.reader, d.conn.Secret) })
 	}
 	path := filepath.Join(c.Home, "secrets", d.conn.Name)
-	err = os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil {
-		err = os.WriteFile(path, []byte(password+"\n"), 0o600)
-	}
-	if err != nil {
-		return errors.Join(&sparkwright.Error{Code: sparkwright.CodeResource, Message: "the new password could not be written", Because: err.Error(), Remedy: "make " + c.Home + " writable", Err: err})
+	if err = secret.Write(path, []byte(password+"\n")); err != nil {
+		return err
 	}
 	return c.Save(func(s *settings.Settings) error { return useReader(s, d.conn, w.reader, "file:"+path) })
 }

@@ -29,15 +29,8 @@ func (f Files) Keep(_ context.Context, connection string, content []byte) (strin
 		return "", sparkwright.Errorf(sparkwright.CodeInvalid, "the name of a connection must be 1 to 63 letters, digits, _ or -")
 	}
 	path := filepath.Join(f.Dir, name)
-	err := os.MkdirAll(f.Dir, 0o700)
-	if err == nil {
-		err = writeSynced(path, content)
-	}
-	if err != nil {
-		return "", &sparkwright.Error{
-			Code: sparkwright.CodeResource, Message: "the secret could not be stored", Because: "its file cannot be written",
-			Remedy: "check space and permissions of the data directory", Err: err,
-		}
+	if err := Write(path, content); err != nil {
+		return "", err
 	}
 	return "file:" + path, nil
 }

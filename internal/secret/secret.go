@@ -158,12 +158,18 @@ func fromFile(path string) (Value, error) {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return fail(sparkwright.CodeUnauthorized, fmt.Sprintf("other users may use it (mode %04o)", mode), "chmod 600 "+path, nil)
 	}
-	if info.Size() > maxSize {
+	if info.Size() > maxSize*3/2 { // a sealed one is larger by a third
 		return fail(sparkwright.CodeInvalid, "it is larger than 64 kB", "correct the path", nil)
 	}
 	content := make([]byte, info.Size())
 	if n, err := f.ReadAt(content, 0); n < len(content) {
 		return fail(sparkwright.CodeInvalid, "it cannot be read", "try again", err)
+	}
+	if content, err = unseal(path, content); err != nil {
+		return Value{}, err
+	}
+	if len(content) > maxSize {
+		return fail(sparkwright.CodeInvalid, "it is larger than 64 kB", "correct the path", nil)
 	}
 	return parse("the file "+path, content)
 }
