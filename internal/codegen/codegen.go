@@ -96,29 +96,32 @@ func (g *Generator) Version() string { return g.version }
 
 // Generate implements sparkwright.Generator. Errors are those of the model,
 // CodeInvalid without question or tables, and CodeJobFailed when the reply
-// holds neither code nor a decline.
+// holds neither code nor a decline, twice.
 func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateRequest) (*sparkwright.GenerateReply, error) {
 	request, err := g.request(req)
 	if err != nil {
 		return nil, err
 	}
+	asked := request // what a reply is kept for
 	answer, kept, err := g.complete(ctx, request, req)
 	if err != nil {
 		return nil, err
 	}
-	usage := sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
-	switch {
-	case kept:
-		usage = sparkwright.Usage{Cached: true}
-	case g.opt.Cost != nil:
-		usage.USD = g.opt.Cost(g.model.Name(), answer.InputTokens, answer.OutputTokens)
-	}
+	usage := g.usage(answer, kept)
 	reply, err := parse(answer.Text, req.Catalog)
-	if err != nil {
-		return &sparkwright.GenerateReply{Usage: usage}, err
+	if err != nil { // many a small model chats first; told so, it does not
+		request.User += "\n" + reminder
+		if answer, err = g.model.Complete(ctx, request, req.OnText); err != nil {
+			return &sparkwright.GenerateReply{Usage: usage}, err
+		}
+		kept = false
+		usage = sum(usage, g.usage(answer, false))
+		if reply, err = parse(answer.Text, req.Catalog); err != nil {
+			return &sparkwright.GenerateReply{Usage: usage}, err
+		}
 	}
 	if !kept && req.Repair == nil {
-		g.keep(ctx, request, answer)
+		g.keep(ctx, asked, answer)
 	}
 	reply.Usage = usage
 	if a := reply.Analysis; a != nil {
@@ -127,6 +130,27 @@ func (g *Generator) Generate(ctx context.Context, req sparkwright.GenerateReques
 		a.Tokens = reply.Usage.InputTokens + reply.Usage.OutputTokens
 	}
 	return reply, nil
+}
+
+// reminder is added to a prompt whose reply held neither code nor a decline.
+const reminder = "Your reply to this held neither one fenced Python block that assigns `result` nor a line that begins with DECLINED. Reply again, with one of the two and nothing else.\n"
+
+// usage is what an answer cost.
+func (g *Generator) usage(answer *sparkwright.ModelReply, kept bool) sparkwright.Usage {
+	if kept {
+		return sparkwright.Usage{Cached: true}
+	}
+	u := sparkwright.Usage{InputTokens: answer.InputTokens, OutputTokens: answer.OutputTokens, Calls: 1}
+	if g.opt.Cost != nil {
+		u.USD = g.opt.Cost(g.model.Name(), answer.InputTokens, answer.OutputTokens)
+	}
+	return u
+}
+
+func sum(a, b sparkwright.Usage) sparkwright.Usage {
+	return sparkwright.Usage{
+		InputTokens: a.InputTokens + b.InputTokens, OutputTokens: a.OutputTokens + b.OutputTokens, Calls: a.Calls + b.Calls, USD: a.USD + b.USD,
+	}
 }
 
 // request renders the prompts.

@@ -63,12 +63,30 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// A reply that makes no sense has been paid for all the same.
-func TestUsageOfNonsense(t *testing.T) {
+// A reply that makes no sense is asked for once more; both have been paid for.
+func TestNonsenseIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	reply, err := codegen.New(&model{text: "I would rather not."}, codegen.Options{}).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
-	if err == nil || reply == nil || reply.Usage != (sparkwright.Usage{InputTokens: 40, OutputTokens: 2, Calls: 1}) {
-		t.Errorf("%+v, %v", reply, err)
+	counted := openaitest.Usage(100, 10)
+	chat := openaitest.Stream(openaitest.Chunk("Sure, I can do that!", "stop"), counted, openaitest.Done)
+	code := openaitest.Stream(openaitest.Chunk(goodReply, "stop"), counted, openaitest.Done)
+	twice := sparkwright.Usage{InputTokens: 200, OutputTokens: 20, Calls: 2}
+	for _, tt := range []struct {
+		name   string
+		second openaitest.Answer
+		code   sparkwright.Code
+		want   sparkwright.Usage
+	}{
+		{"then it answers", code, "", twice},
+		{"it chats again", chat, sparkwright.CodeJobFailed, twice},
+		{"it fails", openaitest.Status(400, nil, "no"), sparkwright.CodeInvalid, sparkwright.Usage{InputTokens: 100, OutputTokens: 10, Calls: 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			reply, err := overTheWire(t, "m", chat, tt.second).Generate(t.Context(), sparkwright.GenerateRequest{Question: "q", Catalog: shop()})
+			if sparkwright.ErrorCode(err) != tt.code || reply == nil || reply.Usage != tt.want || tt.code == "" && reply.Analysis == nil {
+				t.Errorf("%+v, %v", reply, err)
+			}
+		})
 	}
 }
 

@@ -162,7 +162,7 @@ func (w *writer) fit(order []int32) (string, []string) {
 	fmt.Fprintf(&b, head, len(told), len(w.catalog.Tables))
 	var views []string
 	for i := range w.catalog.Tables {
-		text, is := told[int32(i)] //nolint:gosec // tables of a catalog
+		text, is := told[int32(i)]
 		if !is {
 			continue
 		}

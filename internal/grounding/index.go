@@ -57,10 +57,10 @@ func newIndex(c *sparkwright.Catalog) *index {
 	for i := range c.Tables {
 		t := &c.Tables[i]
 		ix.tables = append(ix.tables, t)
-		byName[[4]string{t.Connection, t.Database, t.Schema, t.Name}] = int32(i) //nolint:gosec // tables of a catalog
+		byName[[4]string{t.Connection, t.Database, t.Schema, t.Name}] = int32(i)
 	}
 	for i, t := range ix.tables {
-		ix.addTable(int32(i), t) //nolint:gosec // tables of a catalog
+		ix.addTable(int32(i), t)
 		ix.average += float64(ix.length[i]) / float64(len(ix.tables))
 		for k := range t.ForeignKeys {
 			fk := &t.ForeignKeys[k]
@@ -106,7 +106,7 @@ func (ix *index) addTable(i int32, t *sparkwright.Table) {
 		}
 		if col.Stats != nil && isText(col) {
 			for _, v := range col.Stats.MostCommon {
-				ix.addValue(v.Value, place{i, int32(k), 1}) //nolint:gosec // columns of a table
+				ix.addValue(v.Value, place{i, int32(k), 1})
 			}
 		}
 	}
