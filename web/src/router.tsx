@@ -3,6 +3,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { historySearch } from "./history/search";
 import { AskPage } from "./workbench/AskPage";
 import { NotFound } from "./shell/NotFound";
+import { PageFault } from "./shell/PageFault";
 import { Shell } from "./shell/Shell";
 import { runTabs, type RunTab } from "./run/tabs";
 import { Workbench } from "./workbench/Workbench";
@@ -68,6 +69,8 @@ export const router = createRouter({
   routeTree: root.addChildren([index, workbench.addChildren([ask, run]), history, compare, connections, settings, doctor]),
   defaultPreload: "intent",
   scrollRestoration: false,
+  defaultErrorComponent: PageFault,
+  defaultNotFoundComponent: NotFound,
 });
 
 declare module "@tanstack/react-router" {

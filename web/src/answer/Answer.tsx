@@ -5,6 +5,7 @@ import { lazy, Suspense } from "react";
 
 import type { Run } from "@/api/types";
 import type { RunStory } from "@/api/useRunEvents";
+import { LiveSteps } from "@/run/Steps";
 import { runTabs, type RunTab } from "@/run/tabs";
 
 import classes from "./Answer.module.css";
@@ -78,9 +79,9 @@ export function Answer({ run, story }: { run: Run; story: RunStory }) {
 function Shown({ tab, run, story }: { tab: RunTab; run: Run; story: RunStory }) {
   switch (tab) {
     case "table":
-      return run.result ? <TableTab run={run} result={run.result} /> : <NoRows run={run} />;
+      return run.result ? <TableTab run={run} result={run.result} /> : <NoRows run={run} story={story} />;
     case "chart":
-      return run.result ? <ChartTab run={run} result={run.result} /> : <NoRows run={run} />;
+      return run.result ? <ChartTab run={run} result={run.result} /> : <NoRows run={run} story={story} />;
     case "code":
       return <CodeTab run={run} story={story} />;
     case "sql":
@@ -92,8 +93,15 @@ function Shown({ tab, run, story }: { tab: RunTab; run: Run; story: RunStory }) 
   }
 }
 
-function NoRows({ run }: { run: Run }) {
-  if (!run.final) return <Waiting text="The rows appear here when the run has ended." />;
+function NoRows({ run, story }: { run: Run; story: RunStory }) {
+  if (!run.final) {
+    return (
+      <div className={classes.live}>
+        <LiveSteps story={story} />
+        <p className="muted">The rows appear here when the run has ended.</p>
+      </div>
+    );
+  }
   const why = run.state === "succeeded" ? "It ended after the check, as was asked: there are no rows." : run.state === "cancelled" ? "The run was cancelled: there are no rows." : "The run has failed: there are no rows.";
   return <Panel>{why}</Panel>;
 }

@@ -39,7 +39,8 @@ export function badgesOf(run: Run): Badge[] {
 
 export function Badges({ run }: { run: Run }) {
   const badges = badgesOf(run);
-  if (badges.length === 0) return null;
+  // The place is kept while the run goes on.
+  if (badges.length === 0) return run.final ? null : <div className={classes.badges} />;
   return (
     <div className={classes.badges} role="list" aria-label="What is known of the answer">
       {badges.map((b) => (

@@ -155,7 +155,10 @@ function Drawn({ run, columns, rows, chart }: { run: Run; columns: ResultColumn[
       {fault && <div style={{ padding: 12 }}><ProblemNote error={fault} /></div>}
       <div className={chartClasses.frame}>
         <div ref={ref} className={chartClasses.area}>
-          <div ref={host} role="img" aria-label={drawing?.description ?? "Chart"} className={chartClasses.host} onMouseLeave={() => setTip(null)} />
+          {/* Vega gives its own element another role; what counts is the picture around it. */}
+          <div role="img" aria-label={drawing?.description ?? "Chart"} className={chartClasses.host} onMouseLeave={() => setTip(null)}>
+            <div ref={host} className={chartClasses.host} />
+          </div>
           {tip && (
             <div className={chartClasses.tip} style={{ left: Math.min(tip.x + 12, width - 160), top: Math.max(0, tip.y - 48) }} aria-hidden>
               {tip.lines.map(([name, text]) => (

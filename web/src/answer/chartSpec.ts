@@ -33,7 +33,7 @@ export function draw(columns: readonly ResultColumn[], rows: readonly Cell[][], 
   if (!x || !y) throw new Error("the chart has no columns");
   const series = chart.series === null ? undefined : columns[chart.series];
   const format = { axis: { format: "~s" as const, tickCount: 6 } };
-  const base = { ...size, autosize: { type: "fit" as const, contains: "padding" as const }, background: "transparent", config: configOf(look) };
+  const base = { ...size, autosize: { type: "fit" as const, contains: "padding" as const }, background: "transparent", padding: 8, config: configOf(look) };
 
   if (chart.kind === "bar") {
     const { bars, left } = barsOf(columns, rows, chart);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { RunEvent } from "./types";
-import { emptyStory, tell } from "./useRunEvents";
+import { emptyStory, tell, tellAll } from "./useRunEvents";
 
 let seq = 0;
 const event = (e: Partial<RunEvent>): RunEvent => ({ seq: ++seq, run_id: "r", at: new Date(1_000 * seq).toISOString(), type: "step", ...e });
@@ -33,5 +33,13 @@ describe("tell", () => {
     const story = told({ type: "log", stream: "stderr", text: "a" }, { type: "later" }, { type: "state", state: "unheard" }, { type: "log", text: "b" });
     expect(story.log.map((l) => [l.stream, l.text])).toEqual([["stderr", "a"], ["stdout", "b"]]);
     expect(story.state).toBeNull();
+  });
+});
+
+describe("tellAll", () => {
+  it("tells the same as one after the other", () => {
+    const events = [{ step: "spark", text: "started" }, { type: "log", text: "a" }, { type: "progress" }, { type: "log", text: "b" }, { type: "state", state: "failed" }].map(event);
+    expect(tellAll(emptyStory, events)).toEqual(events.reduce(tell, emptyStory));
+    expect(tellAll(emptyStory, events).log).toHaveLength(2);
   });
 });

@@ -52,10 +52,19 @@ export function tell(story: RunStory, e: RunEvent): RunStory {
     case "progress":
       return e.progress ? { ...story, progress: e.progress } : story;
     case "log":
-      return { ...story, log: [...story.log, { seq: e.seq, at: e.at, stream: e.stream ?? "stdout", text: e.text ?? "" }] };
+      return { ...story, log: [...story.log, lineOf(e)] };
     default:
       return story;
   }
+}
+
+const lineOf = (e: RunEvent): LogLine => ({ seq: e.seq, at: e.at, stream: e.stream ?? "stdout", text: e.text ?? "" });
+
+/** The story with several more events. Lines of the log are added at once: there may be very many. */
+export function tellAll(story: RunStory, events: readonly RunEvent[]): RunStory {
+  const lines = events.filter((e) => e.type === "log").map(lineOf);
+  const rest = events.filter((e) => e.type !== "log").reduce(tell, story);
+  return lines.length > 0 ? { ...rest, log: rest.log.concat(lines) } : rest;
 }
 
 function step(steps: Step[], name: string, text: string, at: number): Step[] {
@@ -86,7 +95,7 @@ function reduce(story: RunStory, action: Action): RunStory {
     case "stream":
       return { ...story, stream: action.stream };
     case "events":
-      return action.events.reduce(tell, story);
+      return tellAll(story, action.events);
   }
 }
 

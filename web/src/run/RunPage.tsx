@@ -140,6 +140,7 @@ function OneRun({ id }: { id: string }) {
           <Answer run={r} story={story} />
         </div>
       )}
+      {going && <footer className={`${classes.foot} ${classes.kept}`}>A follow-up can be asked when the run has ended.</footer>}
       {r.final && (
         <footer className={classes.foot}>
           <Composer after={r} rows={1} placeholder={r.state === "succeeded" ? "Follow up: the same by month, only Germany…" : "Ask it another way…"} />

@@ -13,43 +13,54 @@ const words: Record<string, string> = {
 };
 const word = (step: string): string => words[step] ?? step.charAt(0).toUpperCase() + step.slice(1);
 
-/** The steps of a run, one quiet line each with its own time: open while it goes on, one line afterwards. */
+/**
+ * How far a run is, in one line that never changes its height: nothing below it jumps. It opens to all steps; while the run goes
+ * on they stand where the rows will be.
+ */
 export function Steps({ run, story }: { run: Run; story: RunStory }) {
-  const [chosen, setChosen] = useState<boolean | null>(null);
-  const open = chosen ?? !run.final;
+  const [open, setOpen] = useState(false);
   const list = useId();
   const now = useNow(!run.final);
-  if (story.steps.length === 0) {
-    return run.final ? null : (
-      <div className={classes.steps}>
-        <div className={classes.summary} style={{ cursor: "default" }}>
-          <IconLoader2 size={16} className={classes.turn} aria-hidden />
-          {run.state === "queued" ? "Waiting for its turn" : "Beginning"}
-        </div>
-      </div>
-    );
-  }
+  const known = story.steps.length > 0;
   const seconds = ((run.finished_at ? Date.parse(run.finished_at) : now) - Date.parse(run.created_at)) / 1000;
   const doing = story.steps.findLast((s) => s.state === "running");
+  const busy = `${doing ? word(doing.name) : run.state === "queued" ? "Waiting for its turn" : "Working"}, ${duration(Math.max(0, Math.floor(seconds)))}`;
+  const share = !run.final && doing?.name === "spark" && story.progress ? done(story.progress) : 0;
   return (
     <section className={classes.steps} aria-label="Steps">
-      <button type="button" className={classes.summary} aria-expanded={open} aria-controls={list} onClick={() => setChosen(!open)}>
+      <button type="button" className={classes.summary} aria-expanded={open} aria-controls={list} disabled={!known} onClick={() => setOpen(!open)}>
         {run.final ? <IconListCheck size={16} aria-hidden /> : <IconLoader2 size={16} className={classes.turn} aria-hidden />}
         <span className="tabular" style={{ flex: 1 }}>
-          {run.final ? `${plural(story.steps.length, "step")}, ${duration(seconds)} in all` : `${doing ? word(doing.name) : "Working"}, ${duration(Math.max(0, Math.floor(seconds)))}`}
+          {run.final ? `${plural(story.steps.length, "step")}, ${duration(seconds)} in all` : busy}
         </span>
-        <IconChevronDown size={16} aria-hidden />
+        <IconChevronDown size={16} aria-hidden style={{ visibility: known ? "visible" : "hidden" }} />
       </button>
-      {open && (
-        <ol className={classes.list} id={list}>
-          {story.steps.map((s, i) => (
-            <Line key={i} step={s} now={now} progress={s.name === "spark" && i === story.steps.findLastIndex((x) => x.name === "spark") ? story.progress : null} />
-          ))}
-        </ol>
-      )}
+      <div className={classes.thin} aria-hidden>
+        <div style={{ width: `${share * 100}%` }} />
+      </div>
+      <div id={list}>{open && known && <StepList story={story} now={now} />}</div>
     </section>
   );
 }
+
+/** All steps of a run that goes on, each with its own time. */
+export function LiveSteps({ story }: { story: RunStory }) {
+  const now = useNow(true);
+  return story.steps.length > 0 ? <StepList story={story} now={now} /> : null;
+}
+
+function StepList({ story, now }: { story: RunStory; now: number }) {
+  const spark = story.steps.findLastIndex((x) => x.name === "spark");
+  return (
+    <ol className={classes.list}>
+      {story.steps.map((s, i) => (
+        <Line key={i} step={s} now={now} progress={i === spark ? story.progress : null} />
+      ))}
+    </ol>
+  );
+}
+
+const done = (p: Progress): number => (p.tasks > 0 ? p.tasks_done / p.tasks : 0);
 
 function Line({ step, now, progress }: { step: Step; now: number; progress: Progress | null }) {
   const running = step.state === "running";
@@ -73,7 +84,7 @@ function Line({ step, now, progress }: { step: Step; now: number; progress: Prog
 }
 
 function Bar({ progress: p, running }: { progress: Progress; running: boolean }) {
-  const share = p.tasks > 0 ? p.tasks_done / p.tasks : 0;
+  const share = done(p);
   const text = `stage ${Math.min(p.stages, p.stages_done + (running ? 1 : 0))} of ${p.stages} · ${p.tasks_done} of ${plural(p.tasks, "task")}${p.bytes_read > 0 ? ` · ${bytes(p.bytes_read)} read` : ""}`;
   return (
     <span className={classes.progress}>

@@ -48,7 +48,7 @@ export function Shell() {
           <span>Tables and commands</span>
           <kbd>{modifier()}K</kbd>
         </button>
-        <ActionIcon size="lg" className={classes.onlyPhone} onClick={spotlight.open} aria-label="Tables and commands">
+        <ActionIcon size="lg" className={classes.onlyNarrow} onClick={spotlight.open} aria-label="Tables and commands">
           <IconSearch size={18} />
         </ActionIcon>
         <Tooltip label={`Use the ${other} theme`}>

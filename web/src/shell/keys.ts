@@ -27,7 +27,7 @@ export function useKeys({ onHelp }: { onHelp: () => void }): void {
     let going = 0; // when g was pressed
     const down = (e: KeyboardEvent) => {
       if (e.defaultPrevented || e.metaKey || e.ctrlKey || e.altKey || typing(e.target)) return;
-      if (document.querySelector('[role="dialog"]')) return;
+      if (e.target instanceof HTMLElement && e.target.closest('[role="dialog"]')) return;
       const place = e.timeStamp - going < 1500 ? places.find((p) => p.key === e.key) : undefined;
       going = e.key === "g" ? e.timeStamp : 0;
       if (place) void navigate({ to: place.to });
