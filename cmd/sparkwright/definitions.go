@@ -73,7 +73,7 @@ func (a *app) definitionsDir() string {
 
 // defined are the definitions for a run, read anew: they may have been changed.
 func (a *app) defined(_ context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error) {
-	files, err := definitions.Load(a.definitionsDir())
+	files, err := definitions.Load(a.definitionsDir()) //nolint:contextcheck // it has a time limit of its own
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,7 +113,7 @@ func (a *app) checkDefinitions(ctx context.Context, dir, connection, against str
 		return err
 	}
 	if dir == "" {
-		dir = a.definitionsDir()
+		dir = a.definitionsDir() //nolint:contextcheck // it has a time limit of its own
 	}
 	files, err := definitions.Load(dir)
 	if err != nil {

@@ -211,9 +211,9 @@ func (a *app) evalDatabases(ctx context.Context, suite *eval.Suite, connection s
 		return nil, end, errors.Join(err, end())
 	}
 	end = func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		return errors.Join(srv.Close(ctx), os.RemoveAll(dir))
+		return errors.Join(srv.Close(last), os.RemoveAll(dir))
 	}
 	names, err := srv.Prepare(ctx, suite, say)
 	if err != nil {

@@ -16,8 +16,10 @@ func catalog() *sparkwright.Catalog {
 		{
 			Connection: "app", Schema: "public", Name: "orders", Kind: sparkwright.KindTable, PrimaryKey: []string{"order_id"},
 			Columns: []sparkwright.Column{
-				{Name: "order_id", Type: "integer", BaseType: "int4"}, {Name: "customer_id", Type: "integer", BaseType: "int4"},
-				{Name: "amount", Type: "numeric(12,2)", BaseType: "numeric"}, {Name: "note", Type: "text", BaseType: "text"},
+				{Name: "order_id", Type: "integer", BaseType: "int4"},
+				{Name: "customer_id", Type: "integer", BaseType: "int4"},
+				{Name: "amount", Type: "numeric(12,2)", BaseType: "numeric"},
+				{Name: "note", Type: "text", BaseType: "text"},
 				{Name: "status", Type: "order_status", BaseType: "order_status", Enum: []string{"open", "paid"}},
 				{Name: "rating", Type: "smallint", BaseType: "int2", Comment: "Stars, 1 to 5"},
 			},
@@ -97,7 +99,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{"no such table", "table: public.customers", "table: public.clients", "there is no table public.clients", true},
 		{"no such column", "column: orders.rating", "column: orders.stars", "there is no column orders.stars", false},
-		{"no such value", "value: paid", "value: payed", `"payed" is no value of orders.status: open, paid`, false},
+		{"no such value", "value: paid", "value: billed", `"billed" is no value of orders.status: open, paid`, false},
 		{"a word that means two things", "name: stars", "name: buyers", `"buyers" is said of clients, too`, false},
 		{"a term that means nothing", "means: orders with an amount over 100", "synonyms: []", "it needs one of", false},
 		{"a metric of a column that is gone", "sum(amount)", "sum(total)", "there is no column orders.total", false},

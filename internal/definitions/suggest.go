@@ -60,7 +60,8 @@ func joins(catalog *sparkwright.Catalog, t *sparkwright.Table) (out []sparkwrigh
 				found = append(found, to)
 			}
 		}
-		if len(found) == 1 && !(len(t.PrimaryKey) == 1 && t.PrimaryKey[0] == c.Name) {
+		own := len(t.PrimaryKey) == 1 && t.PrimaryKey[0] == c.Name
+		if len(found) == 1 && !own {
 			out = append(out, sparkwright.JoinHint{From: t.Schema + "." + t.Name + "." + c.Name, To: found[0].Schema + "." + found[0].Name + "." + c.Name})
 		}
 	}

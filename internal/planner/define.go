@@ -243,11 +243,11 @@ func (st *statement) defined(m *measure, conditional bool) (string, error) {
 			return "", refuse(sparkwright.DeclineNotUnderstood, "%s counts only some rows, and the other figures all of them; ask for them apart.", c.human())
 		}
 	}
-	text := "By definition, " + c.human() + " is " + c.metric.def.Expression
+	parts := []string{c.human() + " is " + c.metric.def.Expression}
 	for _, o := range c.metric.only {
-		text += ", where " + o.t.human() + " has " + o.text
+		parts = append(parts, "where "+o.t.human()+" has "+o.text)
 	}
-	if text += "."; !contains(st.em.p.assume, text) {
+	if text := "By definition, " + strings.Join(parts, ", ") + "."; !contains(st.em.p.assume, text) {
 		st.em.p.assume = append(st.em.p.assume, text)
 	}
 	return c.metric.expr.SQL(func(name string) string { return st.sc.alias + "." + ident(name) }), nil

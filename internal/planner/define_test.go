@@ -12,8 +12,10 @@ import (
 func clinicWords() *sparkwright.Definitions {
 	return &sparkwright.Definitions{
 		Terms: []sparkwright.Term{
-			{Name: "clients", Table: "public.patients"}, {Name: "unit", Synonyms: []string{"department"}, Column: "public.wards.name"},
-			{Name: "running", Column: "public.patients.state", Value: "open"}, {Name: "good visits", Means: "visits with a score above 8"},
+			{Name: "clients", Table: "public.patients"},
+			{Name: "unit", Synonyms: []string{"department"}, Column: "public.wards.name"},
+			{Name: "running", Column: "public.patients.state", Value: "open"},
+			{Name: "good visits", Means: "visits with a score above 8"},
 		},
 		Metrics: []sparkwright.Metric{
 			{
