@@ -284,13 +284,16 @@ func (a *app) generatorOf(s *settings.Settings, model sparkwright.Model) (sparkw
 	m.used = true
 	if m.record != "" {
 		var err error
-		if m.recorder, err = eval.Record(model, m.record); err != nil {
+		if m.recorder == nil { // settings that change make another generator, and no other recording
+			m.recorder, err = eval.Record(model, m.record)
+		}
+		if err != nil {
 			return nil, "", err
 		}
 		model = m.recorder
 	}
 	if m.naive {
-		return &eval.Naive{Model: model, Views: codegen.Views}, "naive " + model.Name(), nil
+		return &eval.Naive{Model: model, Views: codegen.Views, Cost: s.Model.Cost}, "naive " + model.Name(), nil
 	}
 	opt := codegenOptions(s)
 	if a.store != nil && m.record == "" && m.replay == nil { // what is measured is asked

@@ -20,6 +20,8 @@ type Naive struct {
 	Model sparkwright.Model
 	// Views finds the views that code reads.
 	Views func(code string, catalog *sparkwright.Catalog) []string
+	// Cost is what so many tokens of a model cost, in US dollars; nil = not known.
+	Cost func(model string, in, out int) float64
 }
 
 var (
@@ -61,6 +63,9 @@ func (n *Naive) Generate(ctx context.Context, req sparkwright.GenerateRequest) (
 		return nil, err
 	}
 	out := &sparkwright.GenerateReply{Usage: sparkwright.Usage{InputTokens: reply.InputTokens, OutputTokens: reply.OutputTokens, Calls: 1}}
+	if n.Cost != nil {
+		out.Usage.USD = n.Cost(n.Model.Name(), reply.InputTokens, reply.OutputTokens)
+	}
 	m := fenced.FindStringSubmatch(reply.Text)
 	if m == nil {
 		out.Declined = &sparkwright.Declined{Reason: sparkwright.DeclineNotUnderstood, Message: "The reply held no code."}
