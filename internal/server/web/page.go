@@ -117,7 +117,7 @@ func (p *Page) Assets() http.Handler {
 		}
 		h.Set("Content-Length", strconv.Itoa(len(content)))
 		if r.Method != http.MethodHead {
-			_, _ = w.Write(content) // the client may have left
+			_, _ = w.Write(content) //nolint:gosec // a file of the build, not what the client has sent
 		}
 	})
 }
