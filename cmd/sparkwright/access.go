@@ -176,7 +176,7 @@ func newTokenCommand(app *app) *cobra.Command {
 				return err
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(map[string]string{use: text})
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(map[string]string{use: text})
 			}
 			app.printf("%s\n", clean(text))
 			return nil
@@ -263,7 +263,7 @@ func newAuditCommand(app *app) *cobra.Command {
 				if list == nil {
 					list = []access.Entry{}
 				}
-				return json.NewEncoder(app.stdout).Encode(list)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(list)
 			}
 			for i := range list {
 				e := &list[i]

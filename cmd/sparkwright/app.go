@@ -40,6 +40,7 @@ type app struct {
 	stdout, stderr io.Writer
 	out            *printer
 	json, quiet    bool
+	rawCSV         bool   // formulas in CSV stay as they are
 	oneRun         bool   // a command that carries out one run, or a few, and ends
 	databaseURL    string // --database-url
 	log            *slog.Logger

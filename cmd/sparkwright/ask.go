@@ -269,7 +269,7 @@ func readsLine(run *sparkwright.Run) string {
 // show writes the outcome of a run.
 func (a *app) show(ctx context.Context, run *sparkwright.Run, err error, o askOptions) error {
 	if a.json {
-		enc := json.NewEncoder(a.stdout)
+		enc := json.NewEncoder(plainJSON{a.stdout})
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		if e := enc.Encode(run); e != nil {
@@ -342,6 +342,9 @@ func (a *app) writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest
 	header := make([]string, len(m.Schema))
 	for i, c := range m.Schema {
 		header[i] = c.Name
+		if !a.rawCSV {
+			header[i] = harmless(c.Name)
+		}
 	}
 	if err := out.Write(header); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
@@ -350,6 +353,9 @@ func (a *app) writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest
 		record := make([]string, len(cells))
 		for i, v := range cells {
 			record[i] = cellText(v)
+			if !a.rawCSV && !numeric(m.Schema[i].Type) {
+				record[i] = harmless(record[i])
+			}
 		}
 		return out.Write(record)
 	})
@@ -361,6 +367,15 @@ func (a *app) writeCSV(ctx context.Context, w io.Writer, m *sparkwright.Manifest
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil
+}
+
+// harmless puts an apostrophe before text that a spreadsheet would take for a
+// formula.
+func harmless(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }
 
 func (a *app) showDeclined(run *sparkwright.Run) error {

@@ -106,7 +106,7 @@ func newConnectionsList(app *app) *cobra.Command {
 						"user": c.User, "auth_method": c.AuthMethod, "secret": c.Secret,
 					})
 				}
-				return json.NewEncoder(app.stdout).Encode(out)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(out)
 			}
 			for _, c := range list {
 				app.printf("  %-16s %s@%s:%d/%s  %s  %s\n", clean(c.Name), c.User, c.Host, c.Port, clean(c.Database), c.AuthMethod, c.Secret)
@@ -139,7 +139,7 @@ func newConnectionsTest(app *app) *cobra.Command {
 				return err
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(rep)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(rep)
 			}
 			for _, line := range rep.Saw {
 				app.printf("  ✓ %s\n", clean(line))

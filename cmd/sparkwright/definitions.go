@@ -161,7 +161,7 @@ func (a *app) checkDefinitions(ctx context.Context, dir, connection, against str
 
 func (a *app) tellChecked(out *checked) error {
 	if a.json {
-		enc := json.NewEncoder(a.stdout)
+		enc := json.NewEncoder(plainJSON{a.stdout})
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(out); err != nil {

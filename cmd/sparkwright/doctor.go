@@ -87,7 +87,7 @@ func (a *app) doctor(ctx context.Context, opt doctorOptions) error {
 // tellReport writes the report. A failure becomes the exit code.
 func (a *app) tellReport(report *doctor.Report) error {
 	if a.json {
-		if err := json.NewEncoder(a.stdout).Encode(report); err != nil {
+		if err := json.NewEncoder(plainJSON{a.stdout}).Encode(report); err != nil {
 			return err
 		}
 	} else {

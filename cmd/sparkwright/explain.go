@@ -60,7 +60,7 @@ func (a *app) explain(cmd *cobra.Command, o askOptions, req supervisor.Request) 
 		return err
 	}
 	if a.json {
-		enc := json.NewEncoder(a.stdout)
+		enc := json.NewEncoder(plainJSON{a.stdout})
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		return enc.Encode(e)

@@ -136,7 +136,7 @@ func newFilesCommand(app *app) *cobra.Command {
 				return err
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(t)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(t)
 			}
 			app.describe(&t)
 			return nil
@@ -173,7 +173,7 @@ func newFilesCommand(app *app) *cobra.Command {
 				return err
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(tables)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(tables)
 			}
 			for i := range tables {
 				t := &tables[i]

@@ -64,6 +64,7 @@ func newRoot(app *app) *cobra.Command {
 	})
 	root.PersistentFlags().BoolVar(&app.json, "json", false, "write JSON to stdout, and errors as JSON to stderr")
 	root.PersistentFlags().StringVar(&app.databaseURL, "database-url", "", "keep runs in this PostgreSQL instead of a file: postgresql://… or env:NAME, file:PATH, aws-sm:ARN")
+	root.PersistentFlags().BoolVar(&app.rawCSV, "raw-csv", false, "in CSV leave text that begins like a formula as it is; else it gets an apostrophe")
 	root.PersistentFlags().BoolVarP(&app.quiet, "quiet", "q", false, "no progress on stderr")
 	root.AddCommand(
 		newAskCommand(app), newExplainCommand(app), newRunCommand(app), newRunsCommand(app), newBackupCommand(app), newRestoreCommand(app), newUpgradeCommand(app), newTablesCommand(app), newDescribeCommand(app),
@@ -124,7 +125,7 @@ func (a *app) report(err error) int {
 		}
 	}
 	if a.json {
-		_ = json.NewEncoder(a.stderr).Encode(map[string]any{"error": map[string]any{
+		_ = json.NewEncoder(plainJSON{a.stderr}).Encode(map[string]any{"error": map[string]any{
 			"code": e.Code, "message": e.Message, "because": e.Because, "remedy": e.Remedy, "exit": code,
 		}})
 		return code
@@ -146,6 +147,8 @@ func reported(code sparkwright.Code, text string) error {
 	return &sparkwright.Error{Code: code, Message: text, Err: errReported}
 }
 
+// printf writes to stdout for people. Names, rows and logs are not ours: what
+// could steer a terminal is taken out, wherever it came from.
 func (a *app) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.stdout, format, args...)
+	_, _ = fmt.Fprint(a.stdout, clean(strings.ReplaceAll(fmt.Sprintf(format, args...), "\r\n", "\n")))
 }

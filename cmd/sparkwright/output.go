@@ -59,7 +59,7 @@ func (p *printer) field(label, body string) {
 		return
 	}
 	p.clear()
-	shown := fmt.Sprintf("%-*s", labelWidth, label)
+	shown := fmt.Sprintf("%-*s", labelWidth, clean(label))
 	if p.colour {
 		c := text.Faint
 		if label == "failed" || label == "declined" {
@@ -92,7 +92,7 @@ func (p *printer) progress(pr sparkwright.Progress) {
 // waiting shows what is waited for, on a terminal.
 func (p *printer) waiting(label, what string) {
 	if p.terminal {
-		_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", text.Trim(fmt.Sprintf("  %-*s  %s …", labelWidth, label, what), p.width-1))
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K%s", text.Trim(fmt.Sprintf("  %-*s  %s …", labelWidth, label, clean(what)), p.width-1))
 		p.bar = true
 	}
 }
@@ -110,11 +110,37 @@ func clean(s string) string {
 		if r == '\n' || r == '\t' {
 			return r
 		}
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x202e {
+		if r < 0x20 || steering(r) {
 			return '\uFFFD'
 		}
 		return r
 	}, s)
+}
+
+// steering reports whether a terminal takes r, which is above the space, for a
+// command or turns text around by it.
+func steering(r rune) bool {
+	return r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// plainJSON writes JSON in which everything that could steer a terminal is
+// escaped; it stays the same JSON.
+type plainJSON struct{ w io.Writer }
+
+// Write implements io.Writer for whole documents.
+func (p plainJSON) Write(text []byte) (int, error) {
+	var out strings.Builder
+	for _, r := range string(text) {
+		if steering(r) {
+			_, _ = fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	if _, err := io.WriteString(p.w, out.String()); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 func wrap(s string, width int) []string {

@@ -33,7 +33,7 @@ func newRunsList(app *app) *cobra.Command {
 			}
 			runs := page.Runs
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(runs)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(runs)
 			}
 			for _, r := range runs {
 				what := r.Question.Text
@@ -73,7 +73,7 @@ func newRunsShow(app *app) *cobra.Command {
 			case code || script:
 				app.printf("%s\n", strings.TrimRight(run.Analysis, "\n"))
 			case app.json:
-				return json.NewEncoder(app.stdout).Encode(run)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(run)
 			default:
 				app.showRun(run)
 			}
@@ -226,7 +226,7 @@ func newRunsResult(app *app) *cobra.Command {
 				}
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(run.Result)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(run.Result)
 			}
 			return app.writeResult(cmd.Context(), run.Result, csvFile)
 		},

@@ -27,7 +27,7 @@ func newRuntimeCommand(app *app) *cobra.Command {
 				return err
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(st)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(st)
 			}
 			for _, s := range st.Steps {
 				mark := "✗"

@@ -29,7 +29,7 @@ func newTablesCommand(app *app) *cobra.Command {
 				return err
 			}
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(tables)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(tables)
 			}
 			for i := range tables {
 				t := &tables[i]
@@ -118,7 +118,7 @@ func newDescribeCommand(app *app) *cobra.Command {
 			}
 			t := &catalog.Tables[0]
 			if app.json {
-				return json.NewEncoder(app.stdout).Encode(t)
+				return json.NewEncoder(plainJSON{app.stdout}).Encode(t)
 			}
 			app.describe(t)
 			return nil

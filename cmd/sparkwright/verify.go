@@ -92,7 +92,7 @@ func (a *app) verifyPostgres(ctx context.Context, opt verifyOptions) error {
 		}
 	}
 	if a.json {
-		err = json.NewEncoder(a.stdout).Encode(map[string]any{"ok": failed == "", "lines": lines})
+		err = json.NewEncoder(plainJSON{a.stdout}).Encode(map[string]any{"ok": failed == "", "lines": lines})
 	} else {
 		for _, l := range lines {
 			a.printf("%s\n", l.Text)

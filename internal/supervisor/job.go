@@ -12,6 +12,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/access"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/readplan"
+	"github.com/sparkwright/sparkwright/internal/redact"
 	"github.com/sparkwright/sparkwright/internal/store"
 )
 
@@ -90,6 +91,8 @@ type job struct {
 	reads   []readplan.Read
 	client  check.Client // of the check; the attempt may go on in it
 	reading Reading
+	hidden  *redact.Secrets           // passwords that no log may hold
+	streams map[string]*redact.Stream // what the attempt prints, by stream
 }
 
 // resume goes on with a run that is held.

@@ -3,6 +3,8 @@ package supervisor
 import (
 	"context"
 	"sync"
+
+	"github.com/sparkwright/sparkwright/internal/redact"
 )
 
 // kept is what this process still reads through, for runs that wait between
@@ -15,14 +17,16 @@ type kept struct {
 type keptReading struct {
 	attempt string
 	reading Reading
+	hidden  *redact.Secrets
+	streams map[string]*redact.Stream
 }
 
 func newKept() *kept { return &kept{runs: map[string]keptReading{}} }
 
-func (k *kept) put(runID, attempt string, r Reading) {
+func (k *kept) put(runID string, r keptReading) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.runs[runID] = keptReading{attempt, r}
+	k.runs[runID] = r
 }
 
 func (k *kept) take(runID string) (keptReading, bool) {
@@ -40,7 +44,7 @@ func (j *job) keepReading(ctx context.Context, comesBack bool) {
 		return
 	}
 	if a := j.attempt(); comesBack && a != nil && j.s.ctx.Err() == nil {
-		j.s.kept.put(j.run.ID, a.ID, j.reading)
+		j.s.kept.put(j.run.ID, keptReading{a.ID, j.reading, j.hidden, j.streams})
 		j.reading = nil
 		return
 	}
@@ -53,7 +57,7 @@ func (j *job) findReading(ctx context.Context) {
 	if !is {
 		return
 	}
-	j.reading = r.reading
+	j.reading, j.hidden, j.streams = r.reading, r.hidden, r.streams
 	if a := j.attempt(); a == nil || a.ID != r.attempt || a.State.Final() {
 		j.endReading(ctx) // of an attempt that is over
 	}

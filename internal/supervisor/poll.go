@@ -2,9 +2,12 @@ package supervisor
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/redact"
 )
 
 // pollStep follows an attempt: in this process for a slice of time, elsewhere
@@ -43,6 +46,7 @@ func (j *job) pollStep(ctx context.Context) (next, error) {
 			a.State, j.put = out.State, a
 		}
 		if outlives {
+			j.endLogs()
 			return next{step: stepPoll, wait: d.PollEvery()}, nil
 		}
 		if time.Now().After(slice) {
@@ -58,6 +62,7 @@ func (j *job) pollStep(ctx context.Context) (next, error) {
 func (j *job) outcome(ctx context.Context, a *sparkwright.Attempt, out sparkwright.Outcome) (next, error) {
 	switch out.State {
 	case sparkwright.AttemptSucceeded:
+		j.endLogs()
 		return next{step: stepCollect}, nil
 	case sparkwright.AttemptLost:
 		return j.lost(ctx, a)
@@ -76,6 +81,8 @@ func (j *job) outcome(ctx context.Context, a *sparkwright.Attempt, out sparkwrig
 func (j *job) closeAttempt(a *sparkwright.Attempt, state sparkwright.AttemptState, f *sparkwright.Fault) error {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	j.s.cfg.Explain(f)
+	j.endLogs()
+	j.hideIn(f)
 	a.State, a.Fault, a.FinishedAt = state, f, &now
 	j.put = a
 	return &faultError{f}
@@ -108,9 +115,55 @@ func (j *job) lost(ctx context.Context, a *sparkwright.Attempt) (next, error) {
 	return next{step: stepSubmit}, nil
 }
 
-// Log implements sparkwright.Sink.
+// Log implements sparkwright.Sink. A password that a job prints does not get
+// further, in whatever form and in however many pieces.
 func (j *job) Log(stream, text string) {
-	j.tell(sparkwright.Event{Type: sparkwright.EventLog, Stream: stream, Text: text})
+	s := j.streams[stream]
+	if s == nil {
+		s = j.hide().Stream()
+		if j.streams == nil {
+			j.streams = map[string]*redact.Stream{}
+		}
+		j.streams[stream] = s
+	}
+	if text = s.Add(text); text != "" {
+		j.tell(sparkwright.Event{Type: sparkwright.EventLog, Stream: stream, Text: text})
+	}
+}
+
+// endLogs tells what was held back because a password could have begun with it.
+func (j *job) endLogs() {
+	for _, stream := range slices.Sorted(maps.Keys(j.streams)) {
+		if rest := j.streams[stream].End(); rest != "" {
+			j.tell(sparkwright.Event{Type: sparkwright.EventLog, Stream: stream, Text: rest})
+		}
+	}
+}
+
+// hide are the passwords of all databases that the run has to do with.
+func (j *job) hide() *redact.Secrets {
+	if j.hidden == nil {
+		var passwords []string
+		for _, db := range j.opened {
+			passwords = append(passwords, db.Credentials().Password)
+		}
+		j.hidden = redact.New(passwords...)
+	}
+	return j.hidden
+}
+
+// hideIn takes passwords out of what a fault says.
+func (j *job) hideIn(f *sparkwright.Fault) {
+	s := j.hide()
+	f.Message, f.Because, f.Log = s.Text(f.Message), s.Text(f.Because), s.Text(f.Log)
+	if f.Diagnosis != nil {
+		d := *f.Diagnosis
+		d.Evidence = slices.Clone(d.Evidence)
+		for i, line := range d.Evidence {
+			d.Evidence[i] = s.Text(line)
+		}
+		f.Diagnosis = &d
+	}
 }
 
 // Progress implements sparkwright.Sink.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/redact"
 	"github.com/sparkwright/sparkwright/internal/store"
 )
 
@@ -154,9 +155,15 @@ func (j *job) secrets(ctx context.Context, a *sparkwright.Attempt) (map[string]s
 	if j.inAWS() { // the job takes its logins itself
 		return out, nil
 	}
+	var passwords []string
 	for i, name := range jobscript.ConnectionsOf(j.reads) {
 		cred := j.reading.Credentials(name)
 		out[jobscript.UserEnv(i)], out[jobscript.PasswordEnv(i)] = cred.User, cred.Password
+		passwords = append(passwords, cred.Password)
 	}
+	for _, db := range j.opened { // the logins behind the broker
+		passwords = append(passwords, db.Credentials().Password)
+	}
+	j.hidden, j.streams = redact.New(passwords...), nil
 	return out, nil
 }
