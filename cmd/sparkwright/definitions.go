@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/definitions"
 	"github.com/sparkwright/sparkwright/internal/demo"
+	"github.com/sparkwright/sparkwright/internal/store"
 )
 
 func newDefinitionsCommand(app *app) *cobra.Command {
@@ -20,7 +22,7 @@ func newDefinitionsCommand(app *app) *cobra.Command {
 		Use: "definitions", Short: "Check and propose what words mean for a connection",
 		Long: "Definitions say how words are to be read for a connection: terms, metrics, default\nfilters, joins, and questions whose code is verified. They are YAML files in the\ndirectory of definitions.dir.",
 	}
-	cmd.AddCommand(newDefinitionsCheckCommand(app), newDefinitionsSuggestCommand(app))
+	cmd.AddCommand(newDefinitionsCheckCommand(app), newDefinitionsSuggestCommand(app), newDefinitionsPushCommand(app))
 	return cmd
 }
 
@@ -59,6 +61,78 @@ func newDefinitionsSuggestCommand(app *app) *cobra.Command {
 	return cmd
 }
 
+func newDefinitionsPushCommand(app *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "push [DIR]",
+		Short: "Give the definitions to all servers of one --database-url",
+		Long: "Check the definitions and keep them in the PostgreSQL of --database-url (database.url), in\n" +
+			"the place of those that are there: every server of it reads them from then on. Nothing is\n" +
+			"kept when something does not hold.\n\n" + exitHelp,
+		Example: "  sparkwright definitions push definitions --database-url env:SPARKWRIGHT_RUNS",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return app.pushDefinitions(cmd.Context(), strings.Join(args, ""))
+		},
+	}
+}
+
+func (a *app) pushDefinitions(ctx context.Context, dir string) error {
+	st, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	if !st.Shared() {
+		return &sparkwright.Error{
+			Code: sparkwright.CodeInvalid, Message: "there is no database that servers share", Because: "runs are kept in a file of this machine",
+			Remedy: "give --database-url, or keep the files in " + a.definitionsDir(),
+		}
+	}
+	if dir == "" {
+		dir = a.definitionsDir()
+	}
+	if err = a.checkDefinitions(ctx, dir, "", ""); err != nil {
+		return err
+	}
+	files, err := definitions.Load(dir)
+	if err != nil {
+		return err
+	}
+	var list []store.Definition
+	for i := range files {
+		text, err := os.ReadFile(files[i].Path)
+		if err != nil {
+			return sparkwright.Errorf(sparkwright.CodeNotFound, "the definitions cannot be read: %w", err)
+		}
+		list = append(list, store.Definition{Name: filepath.Base(files[i].Path), Body: string(text)})
+	}
+	if err = st.ReplaceDefinitions(ctx, list); err != nil {
+		return err
+	}
+	a.say("definitions", fmt.Sprintf("%d file(s)", len(list))+" in force on every server of this database")
+	return nil
+}
+
+// definitionFiles are those of the database that servers share, else those of
+// the directory.
+func (a *app) definitionFiles(ctx context.Context) ([]definitions.File, error) {
+	if a.store == nil || !a.store.Shared() {
+		return definitions.Load(a.definitionsDir()) //nolint:contextcheck // it has a time limit of its own
+	}
+	list, err := a.store.Definitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]definitions.File, 0, len(list))
+	for _, d := range list {
+		f, err := definitions.Parse(d.Name, d.Body)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, *f)
+	}
+	return files, nil
+}
+
 // definitionsDir is where definitions are kept.
 func (a *app) definitionsDir() string {
 	now := a.settings
@@ -72,8 +146,8 @@ func (a *app) definitionsDir() string {
 }
 
 // defined are the definitions for a run, read anew: they may have been changed.
-func (a *app) defined(_ context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error) {
-	files, err := definitions.Load(a.definitionsDir()) //nolint:contextcheck // it has a time limit of its own
+func (a *app) defined(ctx context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error) {
+	files, err := a.definitionFiles(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
