@@ -65,8 +65,17 @@ type app struct {
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
 		stdin: stdin, stdout: stdout, stderr: stderr, out: newPrinter(stderr),
-		log: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		log: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError, ReplaceAttr: noStack})),
 	}
+}
+
+// noStack keeps stack traces from people who ask at a terminal; the log of a
+// server has them.
+func noStack(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Key == "stack" {
+		return slog.Attr{}
+	}
+	return attr
 }
 
 // close stops what was started, also after a cancel.

@@ -67,9 +67,30 @@ func newRoot(app *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&app.rawCSV, "raw-csv", false, "in CSV leave text that begins like a formula as it is; else it gets an apostrophe")
 	root.PersistentFlags().BoolVarP(&app.quiet, "quiet", "q", false, "no progress on stderr")
 	root.AddCommand(
-		newAskCommand(app), newExplainCommand(app), newRunCommand(app), newRunsCommand(app), newBackupCommand(app), newRestoreCommand(app), newUpgradeCommand(app), newTablesCommand(app), newDescribeCommand(app),
-		newConnectionsCommand(app), newFilesCommand(app), newRuntimeCommand(app), newDoctorCommand(app), newServeCommand(app), newTokenCommand(app), newSecretsCommand(app), newAuditCommand(app), newAgentCommand(app), newDemoCommand(app),
-		newEmulateCommand(app), newVerifyCommand(app), newEvalCommand(app), newDefinitionsCommand(app),
+		newAskCommand(app),
+		newExplainCommand(app),
+		newRunCommand(app),
+		newRunsCommand(app),
+		newBackupCommand(app),
+		newRestoreCommand(app),
+		newUpgradeCommand(app),
+		newTablesCommand(app),
+		newDescribeCommand(app),
+		newConnectionsCommand(app),
+		newFilesCommand(app),
+		newRuntimeCommand(app),
+		newDoctorCommand(app),
+		newServeCommand(app),
+		newTokenCommand(app),
+		newSecretsCommand(app),
+		newAuditCommand(app),
+		newAgentCommand(app),
+		newDemoCommand(app),
+		newEmulateCommand(app),
+		newVerifyCommand(app),
+		newEvalCommand(app),
+		newDefinitionsCommand(app),
+		newSettingsCommand(app),
 	)
 	return root
 }

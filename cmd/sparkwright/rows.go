@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -41,6 +42,37 @@ func (a *app) rows(m *sparkwright.Manifest, width int) {
 		a.records(header, cells, width)
 		return
 	}
+	a.grid(header, cells, widths, numbers)
+}
+
+// list writes what a command lists: as a table that fits a terminal, else
+// whole.
+func (a *app) list(header []string, cells [][]string, numbers ...int) {
+	widths, right := make([]int, len(header)), make([]bool, len(header))
+	for _, i := range numbers {
+		right[i] = true
+	}
+	for _, row := range append([][]string{header}, cells...) {
+		for i := range row {
+			row[i] = clean(row[i])
+			widths[i] = max(widths[i], text.StringWidth(row[i]))
+		}
+	}
+	if width := terminalWidth(a.stdout); width > 0 {
+		whole, narrow := slices.Clone(right), slices.Clone(widths)
+		whole[0] = true // a name is cut last
+		if fit(narrow, whole, width-3) {
+			widths = narrow
+		} else if !fit(widths, right, width-3) {
+			a.records(header, cells, width)
+			return
+		}
+	}
+	a.grid(header, cells, widths, right)
+}
+
+// grid writes a table; cells are cut to the widths.
+func (a *app) grid(header []string, cells [][]string, widths []int, numbers []bool) {
 	t := table.NewWriter()
 	t.SetOutputMirror(a.stdout)
 	style := table.StyleDefault

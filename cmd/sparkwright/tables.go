@@ -31,15 +31,16 @@ func newTablesCommand(app *app) *cobra.Command {
 			if app.json {
 				return json.NewEncoder(plainJSON{app.stdout}).Encode(tables)
 			}
+			var cells [][]string
 			for i := range tables {
 				t := &tables[i]
 				note := t.Comment
 				if !t.Readable {
-					note = "(not readable) " + note
+					note = strings.TrimSpace("(not readable) " + note)
 				}
-				app.printf("  %-40s %-18s %12s %8s  %s\n", clean(t.QualifiedName()), strings.ReplaceAll(string(t.Kind), "_", " "),
-					count(t.RowEstimate), size(t.Bytes), clean(note))
+				cells = append(cells, []string{t.QualifiedName(), strings.ReplaceAll(string(t.Kind), "_", " "), count(t.RowEstimate), size(t.Bytes), note})
 			}
+			app.list([]string{"table", "kind", "rows", "size", "comment"}, cells, 2, 3)
 			return nil
 		},
 	}
@@ -132,6 +133,7 @@ func (a *app) describe(t *sparkwright.Table) {
 		a.printf("  %s\n", clean(t.Comment))
 	}
 	a.printf("\n")
+	var cells [][]string
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		var notes []string
@@ -156,8 +158,9 @@ func (a *app) describe(t *sparkwright.Table) {
 		if c.Comment != "" {
 			notes = append(notes, c.Comment)
 		}
-		a.printf("  %-24s %-28s %s\n", clean(c.Name), clean(c.Type), clean(strings.Join(notes, " · ")))
+		cells = append(cells, []string{c.Name, c.Type, strings.Join(notes, " · ")})
 	}
+	a.list([]string{"column", "type", "notes"}, cells)
 	a.printf("\n")
 	if len(t.PrimaryKey) > 0 {
 		a.printf("  primary key  %s\n", strings.Join(t.PrimaryKey, ", "))

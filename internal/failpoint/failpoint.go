@@ -13,7 +13,7 @@ import (
 
 // Variable is the environment variable: NAME:COUNT kills the process by
 // SIGKILL the COUNTth time that the point is passed, NAME:COUNT:stop pauses it
-// by SIGSTOP.
+// by SIGSTOP, NAME:COUNT:panic is a defect at that point.
 const Variable = "SPARKWRIGHT_FAILPOINT"
 
 // FromEnv returns what to call at every named point; nil when the environment
@@ -27,11 +27,12 @@ func FromEnv() func(name string) {
 	if rest, ok := strings.CutSuffix(value, ":stop"); ok {
 		value, signal = rest, syscall.SIGSTOP
 	}
-	point := value
+	rest, broken := strings.CutSuffix(value, ":panic")
+	point := rest
 	count := 1
-	if i := strings.LastIndexByte(value, ':'); i >= 0 {
-		if n, err := strconv.Atoi(value[i+1:]); err == nil {
-			point, count = value[:i], n
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
+		if n, err := strconv.Atoi(rest[i+1:]); err == nil {
+			point, count = rest[:i], n
 		}
 	}
 	var mu sync.Mutex
@@ -43,6 +44,9 @@ func FromEnv() func(name string) {
 		count--
 		hit := count == 0
 		mu.Unlock()
+		if hit && broken {
+			panic("a defect at " + name)
+		}
 		if hit {
 			_ = syscall.Kill(os.Getpid(), signal)
 			if signal == syscall.SIGKILL {
