@@ -22,6 +22,7 @@ type ColumnFact struct {
 	Nullable     bool     `json:"nullable"`
 	NullFraction *float64 `json:"null_fraction"`       // nil = never analysed
 	TextDate     bool     `json:"text_date,omitempty"` // text that holds dates, in no order of text
+	Repeated     bool     `json:"repeated,omitempty"`  // many rows have one value, as the statistics show
 }
 
 // FactsOf are those of what a run reads.
@@ -43,12 +44,27 @@ func FactsOf(reads []readplan.Read) []Facts {
 			if col.Stats != nil {
 				share := col.Stats.NullFraction
 				fact.NullFraction = &share
+				unique := false
+				unique, fact.Repeated = spread(t, col.Stats)
+				if unique && len(t.PrimaryKey)+len(t.Uniques) == 0 {
+					f.Keys = append(f.Keys, []string{c.Name})
+				}
 			}
 			f.Columns = append(f.Columns, fact)
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// spread tells from the statistics whether each row has its own value, or many
+// have one. In between neither is certain.
+func spread(t *sparkwright.Table, s *sparkwright.ColumnStats) (unique, repeated bool) {
+	if t.RowEstimate <= 0 || s.Distinct <= 0 {
+		return false, false
+	}
+	share := s.Distinct / float64(t.RowEstimate)
+	return share >= 0.999 && s.NullFraction == 0, share < 0.9
 }
 
 var dayFirst = regexp.MustCompile(`^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$`)

@@ -28,6 +28,31 @@ func TestFactsOf(t *testing.T) {
 	}
 }
 
+// A table without declared keys has those that its statistics show.
+func TestFactsFromStatistics(t *testing.T) {
+	t.Parallel()
+	number := func(name string, distinct, nulls float64) sparkwright.Column {
+		return sparkwright.Column{Name: name, Type: "integer", BaseType: "int4", Stats: &sparkwright.ColumnStats{Distinct: distinct, NullFraction: nulls}}
+	}
+	cat := &sparkwright.Catalog{Tables: []sparkwright.Table{{
+		Schema: "s", Name: "t", View: "t", Kind: sparkwright.KindTable, RowEstimate: 1000,
+		Columns: []sparkwright.Column{number("own", 1000, 0), number("some", 950, 0), number("shared", 10, 0), number("gaps", 1000, 0.1)},
+	}}}
+	got := FactsOf(readplan.Plan(cat, []string{"t"}, readplan.Options{Cores: 1}))[0]
+	if d := cmp.Diff([][]string{{"own"}}, got.Keys); d != "" {
+		t.Error(d)
+	}
+	for _, c := range got.Columns {
+		if c.Repeated != (c.Name == "shared") {
+			t.Errorf("%+v", c)
+		}
+	}
+	cat.Tables[0].PrimaryKey = []string{"shared", "own"}
+	if got = FactsOf(readplan.Plan(cat, []string{"t"}, readplan.Options{Cores: 1}))[0]; len(got.Keys) != 1 || len(got.Keys[0]) != 2 {
+		t.Errorf("beside a declared key: %v", got.Keys)
+	}
+}
+
 func TestTextDate(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

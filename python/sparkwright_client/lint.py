@@ -35,7 +35,7 @@ def lint(code: str, views: Iterable[dict[str, Any]]) -> list[Finding]:
     """Return the findings on an analysis, in order of lines.
 
     A view has name, keys (lists of column names) and columns with name, type
-    (PostgreSQL's), nullable, null_fraction (or null) and text_date. Code that is
+    (PostgreSQL's), nullable, null_fraction (or null), text_date and repeated. Code that is
     not understood has no findings: the policy and the dry run speak of it.
     """
     try:

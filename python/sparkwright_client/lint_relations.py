@@ -18,6 +18,7 @@ class Fact:
     null_fraction: float | None = None
     text_date: bool = False  # text that holds dates in no order of text
     average: bool = False  # computed by AVG
+    repeated: bool = False  # the statistics show many rows with one value
 
 
 @dataclass
@@ -39,6 +40,7 @@ def of_view(view: dict[str, Any]) -> Relation:
             nullable=bool(c["nullable"]),
             null_fraction=None if share is None else float(share),
             text_date=bool(c.get("text_date")),
+            repeated=bool(c.get("repeated")),
         )
     relation.keys = [frozenset(str(n).casefold() for n in key) for key in view["keys"]]
     return relation

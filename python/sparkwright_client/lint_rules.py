@@ -114,7 +114,10 @@ def _multiplied(s: Select, rows: set[str], groups: list[Place]) -> str | None:
             break
     for a, b in s.equal:
         for x, y in ((a, b), (b, a)):
-            if x[0] in fixed and y[0] not in fixed and s.sources[y[0]].columns:
+            relation = s.sources[y[0]]
+            fact = relation.columns.get(y[1])
+            certain = bool(relation.keys) or (fact is not None and fact.repeated)
+            if x[0] in fixed and y[0] not in fixed and certain:
                 return y[0]
     return None
 

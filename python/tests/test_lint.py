@@ -60,6 +60,11 @@ VIEWS: list[dict[str, Any]] = [
         "keys": [["order_id", "tag"]],
         "columns": [column("order_id"), column("tag", "text")],
     },
+    {
+        "name": "loose",
+        "keys": [],
+        "columns": [column("order_id", repeated=True), column("item_id")],
+    },
 ]
 
 # rule, line of the SQL, SQL
@@ -70,6 +75,7 @@ POSITIVE = [
     ("fan-out-join", 1, "SELECT SUM(o.fee) FROM orders o, items i WHERE i.order_id = o.order_id"),
     ("fan-out-join", 1, "SELECT SUM(i.quantity) FROM items i JOIN tags t ON t.order_id = i.order_id"),
     ("fan-out-join", 1, "SELECT i.product_id, SUM(o.fee) FROM orders o JOIN items i ON i.order_id = o.order_id GROUP BY 1"),
+    ("fan-out-join", 1, "SELECT SUM(o.fee) FROM orders o JOIN loose l ON l.order_id = o.order_id"),
     ("average-of-averages", 2, "SELECT\nAVG(a) FROM (SELECT customer_id, AVG(fee) AS a FROM orders GROUP BY customer_id) x"),
     ("average-of-averages", 1, "WITH x AS (SELECT customer_id, ROUND(AVG(fee), 2) AS a FROM orders GROUP BY 1) SELECT AVG(a) FROM x"),
     ("null-in-not-in", 1, "SELECT name FROM agents WHERE agent_id NOT IN (SELECT agent_id FROM orders)"),
@@ -95,6 +101,7 @@ NEGATIVE = [
     "SELECT COUNT(*), COUNT(DISTINCT o.order_id), MAX(o.fee) FROM orders o JOIN items i ON i.order_id = o.order_id",
     "SELECT SUM(o.fee) FROM orders o JOIN (SELECT order_id, SUM(price) AS p FROM items GROUP BY order_id) i ON i.order_id = o.order_id",
     "SELECT SUM(o.fee) FROM orders o JOIN (SELECT DISTINCT order_id FROM items) i ON i.order_id = o.order_id",
+    "SELECT SUM(i.price) FROM items i JOIN loose l ON l.item_id = i.item_id",
     "SELECT SUM(o.fee) FROM orders o LEFT SEMI JOIN items i ON i.order_id = o.order_id",
     "SELECT t.tag, SUM(o.fee) FROM orders o JOIN tags t ON t.order_id = o.order_id GROUP BY t.tag",
     "SELECT o.order_id, COUNT(i.item_id) FROM orders o LEFT JOIN items i ON i.order_id = o.order_id GROUP BY o.order_id",
@@ -169,6 +176,6 @@ def test_limit_of_a_frame(code: str, found: int) -> None:
 
 
 def test_message_names_the_tables_and_the_share() -> None:
-    sql = POSITIVE[20][2]
+    sql = next(sql for rule, _, sql in POSITIVE if rule == "rows-dropped")
     found = lint(f'result = spark.sql("""{sql}""")', VIEWS)
     assert "orders without agent_id (25.0 %) have no row of agents" in found[0]["message"]
