@@ -29,7 +29,7 @@ func New() *Planner { return &Planner{} }
 
 const maxQuestion = 2000 // bytes; no question that the grammar reads is longer
 
-const configureModel = "To have any question answered, configure a model: set OPENAI_BASE_URL and OPENAI_API_KEY."
+const configureModel = "To have any question answered, configure a model: set OPENAI_BASE_URL and OPENAI_MODEL, or ANTHROPIC_MODEL, or global.bedrock_model."
 
 // Generate implements sparkwright.Generator. The error is always nil but for a
 // cancelled ctx or a request without catalog.

@@ -191,7 +191,7 @@ func TestDeclined(t *testing.T) {
 			if tc.choices != (len(d.Choices) > 1) {
 				t.Errorf("choices %q", d.Choices)
 			}
-			for _, want := range []string{"OPENAI_BASE_URL", "OPENAI_API_KEY"} {
+			for _, want := range []string{"OPENAI_BASE_URL", "OPENAI_MODEL"} {
 				if !strings.Contains(d.Message, want) {
 					t.Errorf("the message does not mention %s: %s", want, d.Message)
 				}
