@@ -78,6 +78,8 @@ test-python: $(VENV)/.done
 soak: build ## the long tests: hundreds of killed processes, with Spark; 1,000 runs under concurrent writers
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
 	$(GO) test -tags soak -timeout 4h -run 'Soak' ./internal/fake/lab
+	$(GO) test -run none -fuzz FuzzCheck -fuzztime 10m ./internal/sqlguard
+	for f in FuzzClient FuzzFrames FuzzScan; do $(GO) test -run none -fuzz $$f\$$ -fuzztime 5m ./internal/broker || exit 1; done
 	SPARKWRIGHT_SOAK_KILLS=200 $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
 
 bench: build ## measure: both arms in one run, median of several

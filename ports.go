@@ -134,6 +134,7 @@ type Job struct {
 	Again    bool
 	Location string            // directory or URL where the job writes its result
 	Secrets  map[string]string // environment variables for the script; never stored
+	Files    []string          // paths of this machine that the job reads, for places on it
 
 	Placement Placement // where it goes
 	Access    Access    // what it reads there; for places that grant it job by job
@@ -183,8 +184,9 @@ type Outcome struct {
 // for concurrent use.
 type Ways interface {
 	// Begin opens the run's way to the database of a connection, or returns the
-	// one that is open. Errors are *Error.
-	Begin(ctx context.Context, runID, connection string) (Way, error)
+	// one that is open. Only these relations can be read by it, and those that
+	// earlier calls named. Errors are *Error.
+	Begin(ctx context.Context, runID, connection string, tables []Relation) (Way, error)
 	// Query carries out one reading query on the run's snapshot, within a time
 	// limit at the server. Cells are text as PostgreSQL writes it; nil is NULL.
 	Query(ctx context.Context, runID, connection, sql string, limit time.Duration) ([][]*string, error)
@@ -195,6 +197,9 @@ type Ways interface {
 	// returns what PostgreSQL ran for it. Safe for a run without ways.
 	End(ctx context.Context, runID string) ([]Statement, error)
 }
+
+// Relation names a table or view of a database.
+type Relation struct{ Schema, Name string }
 
 // Way is one run's way to one database.
 type Way struct {

@@ -114,8 +114,18 @@ type Usage struct {
 	USD          float64 `json:"usd,omitempty"` // from the price table of the settings; 0 = unknown
 }
 
+// SandboxState says whether generated code was locked in.
+type SandboxState string
+
+// The states of the sandbox. "" is a place that is not on this machine.
+const (
+	SandboxOn  SandboxState = "on"
+	SandboxOff SandboxState = "off" // --sandbox=off: with all that the user can read and reach
+)
+
 // Receipt is what a run was expected to read and cost, and what it did.
 type Receipt struct {
+	Sandbox    SandboxState   `json:"sandbox,omitempty"`
 	Tables     []ReceiptTable `json:"tables,omitempty"`
 	Statements []Statement    `json:"statements,omitempty"` // what PostgreSQL ran
 	Expected   Cost           `json:"expected"`

@@ -61,7 +61,7 @@ func sparkArms(ctx context.Context, b *bed, session *broker.Session, dir string)
 		return nil, nil, err
 	}
 	readplan.NameViews(catalog)
-	s := &sparkBed{e: connect.New(connect.Config{Runtime: rt, Master: "local[2]", DriverMemory: "2g", PoolSize: 2}), dir: dir, session: session}
+	s := &sparkBed{e: connect.New(connect.Config{Runtime: rt, Master: "local[2]", DriverMemory: "2g", PoolSize: 2, Unconfined: true}), dir: dir, session: session}
 	s.whole = readplan.Plan(catalog, nil, readplan.Options{Cores: 2, Scanned: map[string]bool{}})
 	s.reads = readplan.Plan(catalog, nil, readplan.Options{Cores: 2, MaxConnections: 8, Scanned: map[string]bool{"orders": true}, Pages: true})
 	url, err := postgres.JDBCURL(b.conn, "sparkwright/bench")

@@ -40,7 +40,8 @@ type app struct {
 	stdout, stderr io.Writer
 	out            *printer
 	json, quiet    bool
-	rawCSV         bool   // formulas in CSV stay as they are
+	rawCSV         bool // formulas in CSV stay as they are
+	sandbox        sandboxFlag
 	oneRun         bool   // a command that carries out one run, or a few, and ends
 	databaseURL    string // --database-url
 	log            *slog.Logger
@@ -247,6 +248,10 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	cfg := connect.Config{
 		Runtime: rt, Master: s.Spark.Master, Remote: s.Spark.Remote, DriverMemory: s.Spark.DriverMemory,
 		ClientMemory: int64(s.Spark.ClientMemoryMB) << 20, PoolSize: s.Spark.PoolSize, Timeout: timeout,
+		Unconfined: a.sandbox.off, ResultsDir: s.ResultsDir(),
+	}
+	if cfg.Sockets, err = a.sockets(ctx, s); err != nil {
+		return nil, err
 	}
 	if a.oneRun && s.Spark.KeepWarmSeconds > 0 { // commands share a server; serve has its own
 		cfg.KeepDir, cfg.KeepIdle = sparkDir(a.home), time.Duration(s.Spark.KeepWarmSeconds)*time.Second
@@ -255,7 +260,9 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 		cfg.PoolSize, cfg.NoRefill = min(1, cfg.PoolSize), true
 	}
 	a.connect = connect.New(cfg)
-	submit := batch.New(batch.Config{Runtime: rt, Master: s.Spark.Master, DriverMemory: s.Spark.DriverMemory, Timeout: timeout})
+	submit := batch.New(batch.Config{
+		Runtime: rt, Master: s.Spark.Master, DriverMemory: s.Spark.DriverMemory, Timeout: timeout, Unconfined: a.sandbox.off, Sockets: cfg.Sockets,
+	})
 	a.varying, err = a.newVarying(ctx, s, st, a.uploads, supervisor.Varying{
 		Generator: generator, GeneratorName: name,
 		Executors: map[string]sparkwright.Executor{connect.Name: a.connect, batch.Name: submit},
@@ -266,7 +273,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	svc := supervisor.New(supervisor.Config{
 		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Definitions: a.defined,
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
-		Reader:      a.reader(s, dbs),
+		Reader:      a.reader(s, dbs, cfg.Sockets),
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
 		Explain:    diagnose.Explain, Nearest: postgres.Nearest,
@@ -308,13 +315,17 @@ func limits(s *settings.Settings) supervisor.Limits {
 }
 
 // reader goes through the broker, which Spark on other machines cannot reach.
-func (a *app) reader(s *settings.Settings, dbs *databases) *reader.Reader {
+func (a *app) reader(s *settings.Settings, dbs *databases, sockets string) *reader.Reader {
 	local := s.Spark.Remote == "" && isLocal(s.Spark.Master)
-	a.broker = broker.New(a.log)
+	a.broker = broker.NewInside(a.log, sockets)
+	go broker.Warm()
 	a.reads = reader.New(reader.Config{
-		Ways:  &broker.Ways{Broker: a.broker, Login: dbs.config, Explain: dbs.explain},
+		Ways: &broker.Ways{Broker: a.broker, Login: dbs.config, Explain: dbs.explain, Limits: broker.Limits{
+			Rows: int64(s.Limits.RunReadRows), Bytes: int64(s.Limits.RunReadMB) << 20, StatementTimeout: time.Duration(s.Limits.StatementTime) * time.Second,
+		}},
 		Local: map[string]bool{placement.Connect: local, placement.Batch: local}, Translate: a.connect.Translate, Plan: a.connect.Plan,
-		Rows: artifact.Rows, Cores: runtime.NumCPU(), Log: a.log,
+		Sandbox: map[string]sparkwright.SandboxState{placement.Connect: a.sandbox.state(), placement.Batch: a.sandbox.state()},
+		Rows:    artifact.Rows, Cores: runtime.NumCPU(), Log: a.log,
 	})
 	return a.reads
 }

@@ -26,7 +26,7 @@ var version = "dev"
 
 func main() {
 	pgembed.KeeperMain()
-	connect.KeeperMain()
+	connect.KeeperMain() // and the helper of sandboxes
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -65,6 +65,7 @@ func newRoot(app *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&app.json, "json", false, "write JSON to stdout, and errors as JSON to stderr")
 	root.PersistentFlags().StringVar(&app.databaseURL, "database-url", "", "keep runs in this PostgreSQL instead of a file: postgresql://… or env:NAME, file:PATH, aws-sm:ARN")
 	root.PersistentFlags().BoolVar(&app.rawCSV, "raw-csv", false, "in CSV leave text that begins like a formula as it is; else it gets an apostrophe")
+	root.PersistentFlags().Var(&app.sandbox, "sandbox", "on, or off: generated code runs with all that you can read and reach")
 	root.PersistentFlags().BoolVarP(&app.quiet, "quiet", "q", false, "no progress on stderr")
 	root.AddCommand(
 		newAskCommand(app),

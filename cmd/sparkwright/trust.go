@@ -17,6 +17,7 @@ func (a *app) trust(run *sparkwright.Run) {
 	for _, f := range run.Findings {
 		a.say("note", findingLine(f))
 	}
+	a.say("sandbox", sandboxLine(run.Receipt))
 }
 
 func snapshotLine(m *sparkwright.Manifest) string {
@@ -73,6 +74,14 @@ func secondLine(c *sparkwright.Crosscheck) string {
 	default:
 		return "not compared: " + c.Second.Why
 	}
+}
+
+// sandboxLine marks answers of runs that were not locked in.
+func sandboxLine(r *sparkwright.Receipt) string {
+	if r == nil || r.Sandbox != sparkwright.SandboxOff {
+		return ""
+	}
+	return "OFF: the code of this run could read and reach all that its user can"
 }
 
 func receiptLine(r *sparkwright.Receipt) string {

@@ -61,6 +61,8 @@ func TestTrust(t *testing.T) {
 			"not compared: a window",
 		},
 		{receiptLine(&sparkwright.Receipt{}), ""},
+		{sandboxLine(&sparkwright.Receipt{Sandbox: sparkwright.SandboxOn}), ""},
+		{sandboxLine(&sparkwright.Receipt{Sandbox: sparkwright.SandboxOff}), "OFF: the code of this run could read and reach all that its user can"},
 		{
 			receiptLine(&sparkwright.Receipt{
 				Statements: []sparkwright.Statement{{Rows: 1000, Bytes: 2048}, {Rows: 234, Bytes: 1024}},

@@ -56,6 +56,7 @@ type Attempt struct {
 	Data
 	Script  string // path of the file
 	Secrets map[string]string
+	Files   []string // of this machine, that it reads
 
 	handle  sparkwright.Handle
 	stop    context.CancelCauseFunc
@@ -92,7 +93,7 @@ func (s *Set) Submit(ctx context.Context, job sparkwright.Job) (sparkwright.Hand
 	}
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	a := &Attempt{
-		Data: data, Script: script, Secrets: job.Secrets, stop: stop, changed: make(chan struct{}),
+		Data: data, Script: script, Secrets: job.Secrets, Files: job.Files, stop: stop, changed: make(chan struct{}),
 		handle:  sparkwright.Handle{Version: 1, Executor: s.name, Data: raw},
 		outcome: sparkwright.Outcome{State: sparkwright.AttemptSubmitted},
 	}

@@ -15,8 +15,8 @@ const maxAsked = 10_000
 // ask carries out one statement of our own by the extended protocol, which
 // takes exactly one, within a time limit.
 func (s *Session) ask(ctx context.Context, u *upstream, sql string, limit time.Duration) ([][]*string, error) {
-	if v, _ := judge(sql); v != read {
-		return nil, errors.New(readsOnly)
+	if v, _, why := s.judge(sql); v != read {
+		return nil, errors.New(why)
 	}
 	if limit > 0 {
 		var cancel context.CancelFunc

@@ -41,6 +41,13 @@ const readsOnly = "only one reading statement at a time is possible here"
 
 func (c *client) push(o op) { c.batch = append(c.batch, o) }
 
+// refused tells why a statement is not carried out, and notes it: who reads the
+// receipt sees what was tried.
+func (c *client) refused(sql, why string) {
+	c.s.journal.pause(c.s.journal.begin(sql), errors.New("refused: "+why))
+	c.push(op{fail: refusal(why)})
+}
+
 // pass forwards a message with the batch.
 func (c *client) pass(want byte, msg pgproto3.FrontendMessage, p *portal) {
 	out, err := msg.Encode(c.forward)
@@ -53,12 +60,12 @@ func (c *client) pass(want byte, msg pgproto3.FrontendMessage, p *portal) {
 }
 
 func (c *client) parse(m *pgproto3.Parse) {
-	v, tag := judge(m.Query)
+	v, tag, why := c.s.judge(m.Query)
 	c.stmts[m.Name] = prepared{m.Query, v, tag}
 	switch v {
 	case refused:
 		delete(c.stmts, m.Name)
-		c.push(op{fail: refusal(readsOnly)})
+		c.refused(m.Query, why)
 	case read:
 		c.pass('P', m, nil)
 	default:
@@ -149,10 +156,10 @@ func (c *client) closing(m *pgproto3.Close) {
 
 // simple carries out a simple query: one statement.
 func (c *client) simple(sql string) error {
-	v, tag := judge(sql)
+	v, tag, why := c.s.judge(sql)
 	switch v {
 	case refused:
-		c.push(op{fail: refusal(readsOnly)})
+		c.refused(sql, why)
 	case read:
 		if c.tx == 'E' {
 			c.push(op{fail: &pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: stateAborted, Message: "the transaction is aborted; end it first"}})

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/sqlguard"
 )
 
 // Limits bound what one run may do to one database. The zero value is the
@@ -23,6 +24,9 @@ type Limits struct {
 	SnapshotAge      time.Duration // after which the run is stopped: old snapshots keep dead rows; default 1 h
 	Lag              time.Duration // that a standby may be behind; 0 = any
 	Wait             time.Duration // for a free connection; default 1 min
+	// Tables are the relations that statements may read; nil = any that is not
+	// the system's.
+	Tables []sparkwright.Relation
 }
 
 func (l Limits) withDefaults() Limits {
@@ -45,27 +49,52 @@ func (l Limits) withDefaults() Limits {
 // Broker keeps the sessions of all runs. It is safe for concurrent use.
 type Broker struct {
 	log *slog.Logger
+	// sockets is the directory in which sandboxes find their ways; "" = ways
+	// are loopback ports.
+	sockets string
 
 	mu   sync.Mutex
 	runs map[string][]*Session
 }
 
-// New returns a Broker without sessions.
+// New returns a Broker without sessions. Its ways are loopback ports.
 func New(log *slog.Logger) *Broker { return &Broker{log: log, runs: map[string][]*Session{}} }
+
+// Warm makes ready what judges statements. It takes about a second.
+func Warm() { sqlguard.Warm() }
+
+// NewInside returns a Broker whose ways are reached from sandboxes only: each is
+// a socket of the directory, which is named by the loopback address that it has
+// there.
+func NewInside(log *slog.Logger, sockets string) *Broker {
+	b := New(log)
+	b.sockets = sockets
+	return b
+}
 
 // Begin opens the run's way to a database, or returns the one that is open. cfg
 // holds the real login and TLS; its run-time parameters are not used. name is
 // the connection's.
 func (b *Broker) Begin(ctx context.Context, runID, name string, cfg *pgconn.Config, lim Limits) (*Session, error) {
+	return b.BeginLogin(ctx, runID, name, func(context.Context) (*pgconn.Config, error) { return cfg, nil }, lim)
+}
+
+// Login is how to reach a database now. Each connection asks: a token of IAM is
+// good for a quarter of an hour, a password may be another one tomorrow.
+type Login func(ctx context.Context) (*pgconn.Config, error)
+
+// BeginLogin is Begin with a login that changes.
+func (b *Broker) BeginLogin(ctx context.Context, runID, name string, login Login, lim Limits) (*Session, error) {
 	b.mu.Lock()
 	for _, s := range b.runs[runID] {
 		if s.name == name {
 			b.mu.Unlock()
+			s.allow(lim.Tables)
 			return s, nil
 		}
 	}
 	b.mu.Unlock()
-	s, err := open(ctx, runID, name, cfg, lim.withDefaults(), b.log)
+	s, err := open(ctx, runID, name, login, lim.withDefaults(), b.sockets, b.log)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@
 // when a client goes away or the run is cancelled, and leaves nothing behind:
 // Close ends every backend that carries the run's application_name.
 //
-// What it is not yet: a whole-tree judge of SQL. Functions with effects that a
-// read-only transaction does not stop (pg_terminate_backend) are the role's to
-// forbid.
+// Each statement is judged by its whole parse tree (internal/sqlguard): one that
+// reads, over the run's tables, with functions that only compute. What a view or
+// a function that a table's owner has defined does by itself is not seen here;
+// the read-only transaction holds it.
 package broker

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/sparkwright/sparkwright"
 )
 
@@ -25,11 +23,14 @@ const dummyUser = "sparkwright"
 // Session is one run's way to one database. It is safe for concurrent use.
 type Session struct {
 	runID, name string
-	cfg         *pgconn.Config
+	login       Login
+	database    string
 	lim         Limits
 	log         *slog.Logger
 	password    string
 	listener    net.Listener
+	host        string // at which Spark finds it
+	port        int
 	slots       chan struct{}  // one for each upstream session that is open
 	idle        chan *upstream // those that wait for a client
 	wg          sync.WaitGroup
@@ -41,6 +42,7 @@ type Session struct {
 	version     int // of PostgreSQL, the major one
 
 	journal journal
+	guard   guard
 
 	mu      sync.Mutex
 	closed  bool
@@ -55,12 +57,16 @@ var (
 	errOld       = errors.New("the run's snapshot is older than the limit")
 )
 
-func open(ctx context.Context, runID, name string, cfg *pgconn.Config, lim Limits, log *slog.Logger) (*Session, error) {
+func open(ctx context.Context, runID, name string, login Login, lim Limits, sockets string, log *slog.Logger) (*Session, error) {
+	cfg, err := login(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s := &Session{
-		runID: runID, name: name, cfg: cfg, lim: lim, log: log, password: random(), clients: map[uint32]*client{},
+		runID: runID, name: name, login: login, database: cfg.Database, lim: lim, log: log, password: random(), clients: map[uint32]*client{},
 	}
 	s.journal = journal{connection: name, rowLimit: lim.Rows, byteLimit: lim.Bytes}
-	var err error
+	s.allow(lim.Tables)
 	if s.control, err = openControl(ctx, cfg, s.application(), &s.lim); err != nil {
 		return nil, err
 	}
@@ -73,8 +79,7 @@ func open(ctx context.Context, runID, name string, cfg *pgconn.Config, lim Limit
 	s.snapshot.Connection = name
 	major, _, _ := strings.Cut(s.control.pg.ParameterStatus("server_version"), ".")
 	s.version, _ = strconv.Atoi(strings.TrimRight(major, "abcdefghijklmnopqrstuvwxyz"))
-	var lc net.ListenConfig
-	if s.listener, err = lc.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+	if s.listener, s.host, s.port, err = listen(ctx, sockets); err != nil {
 		s.control.close(ctx)
 		s.dropIdle()
 		return nil, fmt.Errorf("listen for Spark: %w", err)
@@ -89,7 +94,7 @@ func open(ctx context.Context, runID, name string, cfg *pgconn.Config, lim Limit
 // behind a balancer of several servers, the run has none.
 func (s *Session) probe(ctx context.Context) error {
 	s.begin = s.control.beginSQL()
-	u, err := newUpstream(ctx, s.cfg, s.application())
+	u, err := s.upstream(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,15 +128,12 @@ func (s *Session) application() string { return "sparkwright/" + s.runID }
 func (s *Session) Name() string { return s.name }
 
 // Address is the host and port at which Spark finds the database.
-func (s *Session) Address() (host string, port int) {
-	addr := s.listener.Addr().(*net.TCPAddr) //nolint:forcetypeassert // a TCP listener has no other
-	return addr.IP.String(), addr.Port
-}
+func (s *Session) Address() (host string, port int) { return s.host, s.port }
 
 // JDBCURL is the address as Spark's driver takes it. It holds no login.
 func (s *Session) JDBCURL() string {
 	host, port := s.Address()
-	database := strings.ReplaceAll(url.QueryEscape(s.cfg.Database), "+", "%20")
+	database := strings.ReplaceAll(url.QueryEscape(s.database), "+", "%20")
 	return fmt.Sprintf("jdbc:postgresql://%s:%d/%s?sslmode=disable&gssEncMode=disable&connectTimeout=30&prepareThreshold=0&ApplicationName=%s",
 		host, port, database, url.QueryEscape(s.application()))
 }
@@ -225,12 +227,21 @@ func (s *Session) take(ctx context.Context) (*upstream, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	u, err := newUpstream(s.ctx, s.cfg, s.application()) //nolint:contextcheck // it belongs to the session
+	u, err := s.upstream(s.ctx) //nolint:contextcheck // it belongs to the session
 	if err != nil {
 		<-s.slots
 		return nil, err
 	}
 	return u, nil
+}
+
+// upstream opens a session by the login of now.
+func (s *Session) upstream(ctx context.Context) (*upstream, error) {
+	cfg, err := s.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newUpstream(ctx, cfg, s.application())
 }
 
 // give takes an upstream session back, for the next client when it is clean.
@@ -327,7 +338,11 @@ func (s *Session) Close(ctx context.Context) error {
 func (s *Session) sweep(ctx context.Context) error {
 	err := s.control.release(ctx)
 	if s.control.pg.IsClosed() { // by the server
-		pg, e := connect(ctx, s.cfg, s.application())
+		cfg, e := s.login(ctx)
+		if e != nil {
+			return fmt.Errorf("look for backends of run %s: %w", s.runID, e)
+		}
+		pg, e := connect(ctx, cfg, s.application())
 		if e != nil {
 			return fmt.Errorf("look for backends of run %s: %w", s.runID, e)
 		}

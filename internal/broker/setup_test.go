@@ -74,6 +74,7 @@ func fixture(ctx context.Context) error {
 	_, err = conn.Exec(ctx, `
 		CREATE TABLE t AS SELECT i AS id, repeat('x', 20) AS note, CASE WHEN i % 7 = 0 THEN NULL ELSE i END AS maybe FROM generate_series(1, 20000) i;
 		CREATE TABLE big AS SELECT repeat('y', 700000) AS text FROM generate_series(1, 3);
+		CREATE VIEW brief AS SELECT pg_sleep(0.1)::text AS slept;
 		CREATE TABLE grows (run text, n int);`)
 	return err
 }

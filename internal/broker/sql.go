@@ -1,6 +1,10 @@
 package broker
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sparkwright/sparkwright/internal/sqlguard"
+)
 
 // verdict says what becomes of a statement.
 type verdict int
@@ -78,10 +82,10 @@ func scan(sql string) (words []string, statements int) {
 		c := sql[i]
 		switch {
 		case c == '-' && strings.HasPrefix(sql[i:], "--"):
-			i += lineEnd(sql[i:])
+			i += sqlguard.LineEnd(sql[i:])
 			continue
 		case c == '/' && strings.HasPrefix(sql[i:], "/*"):
-			i += commentEnd(sql[i:])
+			i += sqlguard.CommentEnd(sql[i:])
 			continue
 		case c == ';':
 			filled = false
@@ -97,13 +101,13 @@ func scan(sql string) (words []string, statements int) {
 		}
 		switch {
 		case c == '\'' || c == '"':
-			escapes := c == '\'' && i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !isWord(sql[i-2]))
-			i += quoteEnd(sql[i:], c, escapes)
+			escapes := c == '\'' && i > 0 && (sql[i-1] == 'e' || sql[i-1] == 'E') && (i == 1 || !sqlguard.IsWord(sql[i-2]))
+			i += sqlguard.QuoteEnd(sql[i:], c, escapes)
 		case c == '$':
-			i += dollarEnd(sql[i:])
-		case isWord(c):
+			i += sqlguard.DollarEnd(sql[i:])
+		case sqlguard.IsWord(c):
 			n := 1
-			for i+n < len(sql) && (isWord(sql[i+n]) || sql[i+n] == '$') {
+			for i+n < len(sql) && (sqlguard.IsWord(sql[i+n]) || sql[i+n] == '$') {
 				n++
 			}
 			if len(words) < maxWords {
@@ -115,67 +119,4 @@ func scan(sql string) (words []string, statements int) {
 		}
 	}
 	return words, statements
-}
-
-func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
-}
-
-func lineEnd(s string) int {
-	if n := strings.IndexAny(s, "\n\r"); n >= 0 {
-		return n
-	}
-	return len(s)
-}
-
-// commentEnd is the length of a comment; PostgreSQL's nest.
-func commentEnd(s string) int {
-	depth := 0
-	for i := 0; i < len(s); {
-		switch {
-		case strings.HasPrefix(s[i:], "/*"):
-			depth++
-			i += 2
-		case strings.HasPrefix(s[i:], "*/"):
-			depth--
-			i += 2
-			if depth == 0 {
-				return i
-			}
-		default:
-			i++
-		}
-	}
-	return len(s)
-}
-
-// quoteEnd is the length of a quoted text; a doubled quote stays inside.
-func quoteEnd(s string, quote byte, escapes bool) int {
-	for i := 1; i < len(s); i++ {
-		switch {
-		case escapes && s[i] == '\\':
-			i++
-		case s[i] == quote && i+1 < len(s) && s[i+1] == quote:
-			i++
-		case s[i] == quote:
-			return i + 1
-		}
-	}
-	return len(s)
-}
-
-// dollarEnd is the length of a dollar-quoted text, or of what is none: $1.
-func dollarEnd(s string) int {
-	n := 1
-	for n < len(s) && isWord(s[n]) {
-		n++
-	}
-	if n >= len(s) || s[n] != '$' || n > 1 && s[1] >= '0' && s[1] <= '9' {
-		return n
-	}
-	tag := s[:n+1]
-	if stop := strings.Index(s[n+1:], tag); stop >= 0 {
-		return n + 1 + stop + len(tag)
-	}
-	return len(s)
 }

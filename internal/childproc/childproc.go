@@ -23,9 +23,10 @@ type Child struct {
 
 // Start starts cmd as the head of a new process group that gets the signal
 // onDeath when this process dies, and SIGKILL when that does not end it. The
-// caller sets everything else of cmd before, but not SysProcAttr.
+// caller sets everything else of cmd before; what its SysProcAttr says of
+// namespaces stays.
 func Start(cmd *exec.Cmd, onDeath syscall.Signal) (*Child, error) {
-	cmd.SysProcAttr = attributes(onDeath)
+	cmd.SysProcAttr = attributes(cmd.SysProcAttr, onDeath)
 	c := &Child{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
 	// The kernel watches the thread that forked, so that thread must live as

@@ -5,8 +5,12 @@ import (
 	"syscall"
 )
 
-func attributes(onDeath syscall.Signal) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: onDeath}
+func attributes(given *syscall.SysProcAttr, onDeath syscall.Signal) *syscall.SysProcAttr {
+	if given == nil {
+		given = &syscall.SysProcAttr{}
+	}
+	given.Setpgid, given.Pdeathsig = true, onDeath
+	return given
 }
 
 func lockThread() (unlock func()) {

@@ -4,8 +4,12 @@ package childproc
 
 import "syscall"
 
-func attributes(syscall.Signal) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
+func attributes(given *syscall.SysProcAttr, _ syscall.Signal) *syscall.SysProcAttr {
+	if given == nil {
+		given = &syscall.SysProcAttr{}
+	}
+	given.Setpgid = true
+	return given
 }
 
 func lockThread() (unlock func()) { return func() {} }

@@ -29,6 +29,7 @@ import (
 	fakeemr "github.com/sparkwright/sparkwright/internal/fake/emrserverless"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/testkit"
@@ -42,6 +43,7 @@ var serverDir string
 
 func TestMain(m *testing.M) {
 	pgembed.KeeperMain()
+	sandbox.HelperMain()
 	os.Exit(run(m))
 }
 

@@ -3,6 +3,7 @@ package localruntime
 import (
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Env is the environment of Spark's own processes: nothing of ours but what
@@ -17,4 +18,35 @@ func (rt *Runtime) Env() []string {
 		env = append(env, "JAVA_HOME="+rt.JavaHome)
 	}
 	return env
+}
+
+// InsideEnv is the environment of Spark's processes in a sandbox: nothing of
+// this process's.
+func (rt *Runtime) InsideEnv() []string {
+	path := "/usr/bin:/bin"
+	env := []string{"SPARK_HOME=" + rt.SparkHome, "TZ=UTC", "LC_ALL=C.UTF-8", "HOME=/tmp", "SPARK_LOCAL_IP=127.0.0.1"}
+	if rt.JavaHome != "" {
+		env = append(env, "JAVA_HOME="+rt.JavaHome)
+		path = filepath.Join(rt.JavaHome, "bin") + ":" + path
+	}
+	return append(env, "PATH="+path)
+}
+
+// Visible are the paths that Python's processes need to see: the runtime, and
+// the Python that its private environment was made with.
+func (rt *Runtime) Visible() []string {
+	out := []string{rt.Dir}
+	text, err := os.ReadFile(filepath.Join(rt.Dir, "venv", "pyvenv.cfg"))
+	if err != nil {
+		return out // it will not start, and say so
+	}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, "=")
+		if strings.TrimSpace(key) == "home" { // the directory of its interpreter
+			if base := filepath.Dir(strings.TrimSpace(value)); base != "/" && base != "/usr" {
+				out = append(out, base)
+			}
+		}
+	}
+	return out
 }

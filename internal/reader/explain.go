@@ -30,7 +30,7 @@ func (r *Reader) Explain(ctx context.Context, run *sparkwright.Run, catalog *spa
 	b := &brokered{r: r, runID: id, reads: reads, began: time.Now(), ways: map[string]sparkwright.Way{}}
 	defer func() { _, _ = r.cfg.Ways.End(context.WithoutCancel(ctx), id) }()
 	for _, name := range jobscript.ConnectionsOf(reads) {
-		way, err := r.cfg.Ways.Begin(ctx, id, name)
+		way, err := r.cfg.Ways.Begin(ctx, id, name, relations(reads, name))
 		if err != nil {
 			return nil, err
 		}

@@ -42,9 +42,9 @@ func (b *brokered) decide(run *sparkwright.Run, scans []readplan.Scan) {
 	}
 	again := readplan.Plan(catalog, nil, readplan.Options{Cores: b.r.cfg.Cores, MaxConnections: connections, Scanned: scanned, Pages: pages})
 	copy(b.reads, again)
-	statements := run.Receipt.Statements
+	statements, state := run.Receipt.Statements, run.Receipt.Sandbox
 	run.Receipt = receipt.Expect(b.reads, b.r.cfg.Cores, func(view string) bool { return !scanned[view] })
-	run.Receipt.Statements = statements
+	run.Receipt.Statements, run.Receipt.Sandbox = statements, state
 	for i := range run.Views {
 		for k := range b.reads {
 			if run.Views[i].View == b.reads[k].View {
@@ -67,7 +67,7 @@ func (b *brokered) scans(ctx context.Context, code string) ([]readplan.Scan, boo
 	if err != nil {
 		return nil, false
 	}
-	plan, err := b.r.cfg.Plan(ctx, b.runID, code, prologue, env)
+	plan, err := b.r.cfg.Plan(ctx, b.runID, code, prologue, env, readplan.Files(b.reads))
 	if err != nil {
 		b.r.cfg.Log.WarnContext(ctx, "plan not known", "run_id", b.runID, "error", err)
 		return nil, false

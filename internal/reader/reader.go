@@ -22,8 +22,10 @@ type Config struct {
 	Local map[string]bool // executors whose Spark runs on this machine
 	// Translate turns an analysis into one statement of PostgreSQL.
 	Translate func(ctx context.Context, runID, code string, views []crosscheck.View) (crosscheck.Translation, error)
+	// Sandbox says for each place whether generated code is locked in there.
+	Sandbox map[string]sparkwright.SandboxState
 	// Plan is Spark's formatted plan of an analysis over the views of a prologue.
-	Plan   func(ctx context.Context, runID, code, prologue string, env map[string]string) (string, error)
+	Plan   func(ctx context.Context, runID, code, prologue string, env map[string]string, files []string) (string, error)
 	Rows   crosscheck.Rows
 	Limits crosscheck.Limits
 	Cores  int
@@ -49,12 +51,13 @@ func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright
 		run.Receipt = receipt.Expect(reads, r.cfg.Cores, nil)
 		run.Receipt.Statements = earlier
 	}
+	run.Receipt.Sandbox = r.cfg.Sandbox[run.Placement.Executor]
 	if !r.cfg.Local[run.Placement.Executor] {
 		return &direct{runID: run.ID, dbs: dbs, reads: reads, code: a.Analysis}, nil
 	}
 	b := &brokered{r: r, runID: run.ID, reads: reads, began: a.StartedAt, ways: map[string]sparkwright.Way{}}
 	for _, name := range jobscript.ConnectionsOf(reads) {
-		way, err := r.cfg.Ways.Begin(ctx, run.ID, name)
+		way, err := r.cfg.Ways.Begin(ctx, run.ID, name, relations(reads, name))
 		if err != nil {
 			b.close(ctx, run)
 			return nil, err
@@ -75,6 +78,17 @@ func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright
 		b.second = r.translateSecond(ctx, run.ID, second, b.names)
 	}
 	return b, nil
+}
+
+// relations are the tables of a connection.
+func relations(reads []readplan.Read, connection string) []sparkwright.Relation {
+	var out []sparkwright.Relation
+	for i := range reads {
+		if t := &reads[i].Table; t.Connection == connection {
+			out = append(out, sparkwright.Relation{Schema: t.Schema, Name: t.Name})
+		}
+	}
+	return out
 }
 
 // brokered reads through the broker.

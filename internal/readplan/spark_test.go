@@ -50,7 +50,7 @@ INSERT INTO alltypes (c_num122, c_timetz, "we.ird ` + "``" + ` ""näme") VALUES 
 func TestSparkTypes(t *testing.T) {
 	t.Parallel()
 	catalog, conn, password := setup(t)
-	e := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g"})
+	e := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g", Unconfined: true}) // reads PostgreSQL directly
 	t.Cleanup(func() { e.Close(context.Background()) })
 	for _, view := range []string{"alltypes", "odd"} {
 		reads := readplan.Plan(catalog, []string{view}, readplan.Options{Cores: 2})
@@ -72,7 +72,7 @@ func TestSparkTypes(t *testing.T) {
 func TestPartitionsReadEachRowOnce(t *testing.T) {
 	t.Parallel()
 	catalog, conn, password := setup(t)
-	e := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g"})
+	e := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g", Unconfined: true}) // reads PostgreSQL directly
 	t.Cleanup(func() { e.Close(context.Background()) })
 	reads := readplan.Plan(catalog, []string{"parts"}, readplan.Options{Cores: 2})
 	reads[0].Partitions, reads[0].Column, reads[0].Lower, reads[0].Upper = 4, "k", "100", "200"

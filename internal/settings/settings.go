@@ -140,6 +140,9 @@ type Limits struct {
 	RunSeconds    int // after which no repair is begun
 	RunCents      int // US cents at the model above which no repair is begun; 0 = any
 	DayTokens     int // of all runs of 24 hours; no model is asked above it; 0 = any
+	RunReadRows   int // that a run may read of a database; 0 = any number
+	RunReadMB     int // the same in MB
+	StatementTime int // seconds that one statement of a run may take; 0 = any time
 	BodyKB        int // of a request
 	Requests      int // served at once
 	Readers       int // connections that follow events, in all

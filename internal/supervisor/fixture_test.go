@@ -24,6 +24,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/reader"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
@@ -32,6 +33,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pgembed.KeeperMain()
+	sandbox.HelperMain()
 	os.Exit(m.Run())
 }
 
@@ -109,16 +111,20 @@ func setup(t *testing.T) *bundle {
 	}
 	t.Cleanup(func() { _ = b.store.Close() })
 	rt := testkit.Runtime(t)
-	b.spark = connect.New(connect.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g", PoolSize: 2})
+	sockets, err := sandbox.SocketDir(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.spark = connect.New(connect.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g", PoolSize: 2, Sockets: sockets})
 	t.Cleanup(func() { b.spark.Close(context.Background()) })
 	dbs := databases{"t": b.reader, "narrow": narrow}
-	b.broker = broker.New(slog.New(slog.DiscardHandler))
+	b.broker = broker.NewInside(slog.New(slog.DiscardHandler), sockets)
 	t.Cleanup(func() { b.broker.Close(context.Background()) })
 	b.config = supervisor.Config{
 		Varying: supervisor.Varying{
 			Generator: planner.New(), GeneratorName: "planner", LoadResult: artifact.Load,
 			Executors: map[string]sparkwright.Executor{
-				connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g"}),
+				connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g", Sockets: sockets}),
 			},
 			Limits: supervisor.Limits{QuestionChars: 4000, Repairs: 3, Losses: 3},
 		},

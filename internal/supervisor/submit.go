@@ -8,6 +8,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/redact"
 	"github.com/sparkwright/sparkwright/internal/store"
 )
@@ -59,6 +60,7 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 	}
 	job := sparkwright.Job{
 		Attempt: *a, Location: j.location(a.Number), Secrets: secrets, Again: again, Placement: j.run.Placement, Access: access,
+		Files: readplan.Files(j.reads),
 	}
 	handle, err := executor.Submit(ctx, job)
 	j.s.failpoint("submit:after")

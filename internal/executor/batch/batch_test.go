@@ -1,13 +1,20 @@
 package batch_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/executor/batch"
 	"github.com/sparkwright/sparkwright/internal/executortest"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 	"github.com/sparkwright/sparkwright/internal/testkit"
 )
+
+func TestMain(m *testing.M) {
+	sandbox.HelperMain()
+	os.Exit(m.Run())
+}
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

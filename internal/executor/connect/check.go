@@ -64,7 +64,7 @@ func (c *Client) DryRun(ctx context.Context, code string, views []sparkwright.Em
 		return nil, nil, err
 	}
 	rep, err := c.c.ask(ctx, map[string]any{
-		"op": "dryrun", "code": code, "views": views, "remote": srv.session(newID()),
+		"op": "dryrun", "code": code, "views": views, "remote": c.c.session(srv, newID()),
 	})
 	return rep.Schema, rep.Fault, err
 }
@@ -73,26 +73,33 @@ func (c *Client) DryRun(ctx context.Context, code string, views []sparkwright.Em
 // there is none. Nothing is executed. The run's own process does it, where one
 // is reserved.
 func (e *Executor) Translate(ctx context.Context, runID, code string, views []crosscheck.View) (crosscheck.Translation, error) {
-	rep, err := e.ask(ctx, runID, map[string]any{"op": "translate", "code": code, "views": views})
+	rep, err := e.ask(ctx, runID, nil, map[string]any{"op": "translate", "code": code, "views": views})
 	return rep.Translation, err
 }
 
 // Plan is Spark's formatted plan of an analysis over the views that the
-// prologue makes. No rows are read. env holds the logins of the prologue.
-func (e *Executor) Plan(ctx context.Context, runID, code, prologue string, env map[string]string) (string, error) {
+// prologue makes. No rows are read. env holds the logins of the prologue,
+// files what it reads of this machine.
+func (e *Executor) Plan(ctx context.Context, runID, code, prologue string, env map[string]string, files []string) (string, error) {
 	srv, err := e.engine.get(ctx)
 	if err != nil {
 		return "", err
 	}
-	rep, err := e.ask(ctx, runID, map[string]any{"op": "explain", "code": code, "prologue": prologue, "remote": srv.session(newID()), "env": env})
+	hide, err := srv.show("", files)
+	if err != nil {
+		return "", err
+	}
+	defer hide()
+	rep, err := e.ask(ctx, runID, srv, map[string]any{"op": "explain", "code": code, "prologue": prologue, "env": env})
 	if err == nil && rep.Fault != nil {
 		err = sparkwright.Errorf(sparkwright.CodeJobFailed, "%s: %s", rep.Fault.Class, rep.Fault.Message)
 	}
 	return rep.Plan, err
 }
 
-// ask has the run's reserved process answer, else one of its own.
-func (e *Executor) ask(ctx context.Context, runID string, req map[string]any) (reply, error) {
+// ask has the run's reserved process answer, else one of its own. With a server
+// it gets a session there.
+func (e *Executor) ask(ctx context.Context, runID string, srv *server, req map[string]any) (reply, error) {
 	e.mu.Lock()
 	c := e.reserved[runID]
 	e.mu.Unlock()
@@ -102,6 +109,9 @@ func (e *Executor) ask(ctx context.Context, runID string, req map[string]any) (r
 			return reply{}, err
 		}
 		defer e.pool.done(context.WithoutCancel(ctx), c)
+	}
+	if srv != nil {
+		req["remote"] = c.session(srv, newID())
 	}
 	return c.ask(ctx, req)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/childproc"
 	"github.com/sparkwright/sparkwright/internal/crosscheck"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 )
 
 // clientStart is how long a client process may take until it is ready.
@@ -39,6 +40,9 @@ type reply struct {
 // client is one pre-imported Python process. It serves any number of policy
 // and dry-run requests and at most one run.
 type client struct {
+	box     *sandbox.Box // nil without a sandbox
+	far     address
+	inside  string // where it finds a managed server; "" = at the server's own address
 	child   *childproc.Child
 	out     io.WriteCloser // requests
 	replies chan reply     // closed when the process has closed its end
@@ -66,15 +70,17 @@ func startClient(cfg Config, token string) (*client, error) {
 		files[i], files[i+1] = r, w //nolint:gosec // G602: the array has an even length
 	}
 	stdout, stderr, repliesR, requestsW := files[0], files[2], files[4], files[7]
-	cmd := exec.Command(cfg.Runtime.Python, "-P", "-W", "ignore", "-m", "sparkwright_client") //nolint:gosec,noctx // G204: our own interpreter; ended by its owner
-	cmd.Env = []string{
-		"PYTHONPATH=" + cfg.Runtime.ClientDir, "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "TZ=UTC",
-		"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "SPARK_CONNECT_AUTHENTICATE_TOKEN=" + token, "OMP_NUM_THREADS=1",
+	c := &client{out: requestsW, stdout: stdout, stderr: stderr, replies: make(chan reply, 16)}
+	extra := []*os.File{files[5], files[6]} // 3: replies, 4: requests
+	var err error
+	if cfg.Unconfined {
+		cmd := exec.Command(cfg.Runtime.Python, clientArgs()...) //nolint:gosec,noctx // G204: our own interpreter; ended by its owner
+		cmd.Env, cmd.Dir = clientEnv(cfg, token), os.TempDir()
+		cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = files[1], files[3], extra
+		c.child, err = childproc.Start(cmd, syscall.SIGKILL)
+	} else {
+		err = c.startBox(cfg, token, sandbox.Stdio{Stdout: files[1], Stderr: files[3], Extra: extra})
 	}
-	cmd.Dir = os.TempDir()
-	cmd.Stdout, cmd.Stderr = files[1], files[3]
-	cmd.ExtraFiles = []*os.File{files[5], files[6]} // 3: replies, 4: requests
-	child, err := childproc.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		closeAll()
 		return nil, err
@@ -82,7 +88,6 @@ func startClient(cfg Config, token string) (*client, error) {
 	for _, i := range []int{1, 3, 5, 6} { // the child's ends
 		_ = files[i].Close()
 	}
-	c := &client{child: child, out: requestsW, stdout: stdout, stderr: stderr, replies: make(chan reply, 16)}
 	go c.read(repliesR)
 	return c, nil
 }
@@ -162,9 +167,21 @@ func (c *client) await(ctx context.Context) error {
 	}
 }
 
+// session opens or joins a session of that id, for this client.
+func (c *client) session(srv *server, id string) string {
+	c.far.server.Store(srv)
+	if c.inside != "" {
+		return sessionURL(c.inside, id)
+	}
+	return srv.session(id)
+}
+
 // close ends the process and everything in its group.
 func (c *client) close() {
 	_ = c.out.Close()
+	if c.box != nil {
+		c.box.Close()
+	}
 	c.child.Kill()
 	_ = c.stdout.Close()
 	_ = c.stderr.Close()

@@ -83,7 +83,7 @@ func TestStandaloneCluster(t *testing.T) {
 func TestRemoteServer(t *testing.T) {
 	token := "test-token-of-the-remote-server"
 	t.Setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", token)
-	theirs := newExecutor(t, func(c *connect.Config) { c.PoolSize = 0 })
+	theirs := newExecutor(t, func(c *connect.Config) { c.PoolSize, c.Unconfined = 0, true })
 	theirs.SetToken(token)
 	if err := theirs.Warm(t.Context()); err != nil {
 		t.Fatal(err)

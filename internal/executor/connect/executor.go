@@ -36,6 +36,12 @@ type Config struct {
 	PoolSize     int           // client processes kept ready
 	NoRefill     bool          // a process that was taken out of the pool is not replaced
 	Timeout      time.Duration // of one attempt; 0 = none
+	// Unconfined is that generated code runs outside of the sandbox, because a
+	// person said so.
+	Unconfined bool
+	// ResultsDir is what all locations of attempts are below; "" = /tmp.
+	// Sockets is the broker's directory of sockets.
+	ResultsDir, Sockets string
 	// KeepDir is where a server is found that outlives this process; it ends
 	// after KeepIdle without users. "" = the server is this process's own.
 	KeepDir  string
@@ -123,9 +129,19 @@ func (e *Executor) carryOut(ctx context.Context, a *attempts.Attempt) *sparkwrig
 	var readers sync.WaitGroup
 	readers.Go(func() { a.Collect("stdout", c.stdout) })
 	readers.Go(func() { a.Collect("stderr", c.stderr) })
+	hide, err := srv.show(a.Location, a.Files)
+	if err != nil {
+		return startFault(err)
+	}
+	defer hide()
+	if c.box != nil {
+		if err = c.box.Bind(a.Location, true); err != nil {
+			return startFault(err)
+		}
+	}
 	session := newID()
 	id, err := c.send(map[string]any{
-		"op": "run", "script": a.Script, "remote": srv.session(session), "env": a.Secrets,
+		"op": "run", "script": a.Script, "remote": c.session(srv, session), "env": a.Secrets,
 		"limits": map[string]any{"memory_bytes": e.cfg.ClientMemory},
 	})
 	if err != nil {

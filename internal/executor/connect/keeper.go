@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 )
 
 // A keeper is a process of its own that owns one Spark server and outlives
@@ -34,7 +36,7 @@ import (
 
 const (
 	keeperVariable = "SPARKWRIGHT_SPARK_KEEPER"
-	keeperVersion  = 1
+	keeperVersion  = 2
 )
 
 // keptState is the file in which users find the keeper.
@@ -44,6 +46,7 @@ type keptState struct {
 	PID     int    `json:"pid"`
 	Keeper  string `json:"keeper"` // address of its loopback socket
 	Port    int    `json:"port"`   // of Spark Connect
+	Boxed   bool   `json:"boxed"`  // users say what paths it is to see
 	Token   string `json:"token"`
 	Log     string `json:"log"`
 }
@@ -68,11 +71,17 @@ const (
 	wordUse    = "use"    // hold the server until the connection ends
 	wordStop   = "stop"   // end now
 	wordRetire = "retire" // end, unless somebody uses it
+
+	// And on a connection that holds the server:
+	wordRead  = "read"  // let the server read a path
+	wordWrite = "write" // let it write below a path
+	wordHide  = "hide"  // take a path away again
 )
 
 // KeeperMain must be called first in main, and in TestMain of tests that set
 // Config.KeepDir. In a process that was started as a keeper it does not return.
 func KeeperMain() {
+	sandbox.HelperMain() // a server inside is the keeper's
 	if os.Getenv(keeperVariable) == "" {
 		return
 	}
@@ -143,7 +152,17 @@ func runKeeper(ctx context.Context, in io.Reader, out io.WriteCloser) error {
 	defer k.srv.stop(context.WithoutCancel(ctx))
 	state := &keptState{
 		Version: keeperVersion, Key: req.Key, PID: os.Getpid(), Keeper: listener.Addr().String(),
-		Port: k.srv.port, Token: req.Token, Log: k.srv.logPath,
+		Port: k.srv.port, Token: req.Token, Log: k.srv.logPath, Boxed: k.srv.box != nil,
+	}
+	if state.Boxed { // users reach Spark Connect through here
+		way, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			say(keeperWord{Error: &sparkwright.Error{Code: sparkwright.CodeResource, Message: "no port for the warm Spark server", Because: err.Error()}})
+			return err
+		}
+		defer way.Close()                           //nolint:errcheck // as above
+		state.Port = way.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener has no other
+		go sandbox.Forward(way, func(net.Addr) (net.Conn, error) { return k.srv.dial(context.WithoutCancel(ctx)) })
 	}
 	if err := writeState(req.State, state); err != nil {
 		say(keeperWord{Error: &sparkwright.Error{Code: sparkwright.CodeResource, Message: "the warm Spark server cannot be noted", Because: err.Error()}})
@@ -206,7 +225,49 @@ func (k *keeper) user(c net.Conn) {
 	}
 	defer k.remove(c)
 	if _, err = c.Write([]byte("ok\n")); err == nil {
-		_, _ = io.Copy(io.Discard, c)
+		k.showFor(c)
+	}
+}
+
+// maxPath is the longest line that a user may say.
+const maxPath = 16 << 10
+
+// showFor lets the server see the paths that a user names, while the user is
+// there: "read PATH", "write PATH" and "hide PATH", each answered by "ok" or by
+// what went wrong.
+func (k *keeper) showFor(c net.Conn) {
+	var shown []string
+	defer func() {
+		for _, path := range shown {
+			_ = k.srv.binds.Unbind(path) // with the server everything goes
+		}
+	}()
+	lines := bufio.NewScanner(c)
+	lines.Buffer(make([]byte, 0, 1024), maxPath)
+	for lines.Scan() {
+		if k.srv.binds == nil {
+			return
+		}
+		word, path, _ := strings.Cut(lines.Text(), " ")
+		var err error
+		switch i := slices.Index(shown, path); {
+		case word == wordRead || word == wordWrite:
+			if err = k.srv.binds.Bind(path, word == wordWrite); err == nil {
+				shown = append(shown, path)
+			}
+		case word == wordHide && i >= 0:
+			shown = slices.Delete(shown, i, i+1)
+			err = k.srv.binds.Unbind(path)
+		default:
+			return
+		}
+		answer := "ok"
+		if err != nil {
+			answer = strings.ReplaceAll(err.Error(), "\n", " ")
+		}
+		if _, err = c.Write([]byte(answer + "\n")); err != nil {
+			return
+		}
 	}
 }
 

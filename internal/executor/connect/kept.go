@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,7 +29,7 @@ const stateFile = "server.json"
 // key names what a server is made from: another configuration needs another
 // server.
 func (c *Config) key() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", keeperVersion, c.Runtime.Dir, c.Master, c.DriverMemory))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s\n%v\n%s\n%s", keeperVersion, c.Runtime.Dir, c.Master, c.DriverMemory, c.Unconfined, c.ResultsDir, c.Sockets))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -93,26 +94,79 @@ func join(ctx context.Context, state *keptState) (*server, error) {
 		return nil, err
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	answer, err := bufio.NewReaderSize(conn, 16).ReadString('\n')
+	lines := bufio.NewReaderSize(conn, 16)
+	answer, err := lines.ReadString('\n')
 	if err != nil || answer != "ok\n" {
 		_ = conn.Close()
 		return nil, fmt.Errorf("the keeper of the warm Spark server does not answer: %w", errors.Join(err, io.ErrUnexpectedEOF))
 	}
 	_ = conn.SetReadDeadline(time.Time{})
-	s := &server{remote: fmt.Sprintf("sc://localhost:%d/", state.Port), port: state.Port, logPath: state.Log, lease: conn, gone: make(chan struct{})}
-	if s.rpc, err = dial("localhost", state.Port, state.Token); err != nil {
+	s := &server{
+		remote: fmt.Sprintf("sc://localhost:%d/", state.Port), target: net.JoinHostPort("127.0.0.1", strconv.Itoa(state.Port)),
+		port: state.Port, logPath: state.Log, lease: conn, gone: make(chan struct{}),
+	}
+	if s.rpc, err = dial("localhost", state.Port, state.Token, s.dial); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
+	words := &keptBinds{conn: conn, answers: make(chan string, 1), gone: s.gone}
+	if state.Boxed {
+		s.remote, s.binds = insideURL, words
+	}
 	go func() { // ends when the server has ended, or with our own end of the connection
-		_, _ = io.Copy(io.Discard, conn)
-		close(s.gone)
+		defer close(s.gone)
+		for {
+			answer, err := lines.ReadString('\n')
+			if err != nil {
+				return
+			}
+			words.answers <- strings.TrimSuffix(answer, "\n")
+		}
 	}()
 	if err := s.rpc.healthy(ctx, newID()); err != nil {
 		s.stop(ctx)
 		return nil, err
 	}
 	return s, nil
+}
+
+// keptBinds shows paths to a kept server by telling its keeper.
+type keptBinds struct {
+	mu      sync.Mutex
+	conn    net.Conn
+	answers chan string
+	gone    chan struct{}
+}
+
+// Bind implements binder.
+func (b *keptBinds) Bind(path string, write bool) error {
+	if write {
+		return b.say(wordWrite, path)
+	}
+	return b.say(wordRead, path)
+}
+
+// Unbind implements binder.
+func (b *keptBinds) Unbind(path string) error { return b.say(wordHide, path) }
+
+func (b *keptBinds) say(word, path string) error {
+	if strings.ContainsAny(path, "\n\r") || len(path) > maxPath/2 {
+		return fmt.Errorf("the path %q cannot be shown to Spark", path)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.conn.Write([]byte(word + " " + path + "\n")); err != nil {
+		return fmt.Errorf("the keeper of the warm Spark server is gone: %w", err)
+	}
+	select {
+	case answer := <-b.answers:
+		if answer != "ok" {
+			return errors.New(answer)
+		}
+		return nil
+	case <-b.gone:
+		return errors.New("the warm Spark server has ended")
+	}
 }
 
 // speak opens a connection to a keeper and says a word.

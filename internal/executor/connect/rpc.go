@@ -30,12 +30,13 @@ type rpc struct {
 
 // dial prepares a connection. As in PySpark, a token goes to another host only
 // over TLS; localhost, where our own servers are, needs none.
-func dial(host string, port int, token string) (*rpc, error) {
+func dial(host string, port int, token string, by func(context.Context) (net.Conn, error)) (*rpc, error) {
 	transport := insecure.NewCredentials()
 	if token != "" && host != "localhost" {
 		transport = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
 	}
-	conn, err := grpc.NewClient(net.JoinHostPort(host, strconv.Itoa(port)),
+	conn, err := grpc.NewClient("passthrough:///"+net.JoinHostPort(host, strconv.Itoa(port)),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return by(ctx) }),
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
 	if err != nil {

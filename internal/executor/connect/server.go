@@ -20,6 +20,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/childproc"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 )
 
 // startTimeout is how long a server may take until it answers. Cold starts
@@ -29,8 +30,11 @@ const startTimeout = 3 * time.Minute
 // server is one running Spark Connect server.
 type server struct {
 	rpc     *rpc
-	remote  string // sc://host:port/
+	remote  string // sc://host:port/, as clients see it
+	target  string // host:port, as this process sees it; unused inside a box
 	port    int
+	box     *sandbox.Box     // that a server of ours runs in; else nil
+	binds   binder           // shows paths in the box, ours or a kept server's; nil without
 	child   *childproc.Child // nil when it is not this process's own
 	lease   net.Conn         // held on a kept server; else nil
 	gone    chan struct{}    // closed when a kept server has ended
@@ -47,7 +51,7 @@ func (s *server) lost() <-chan struct{} {
 
 // session returns the URL that opens or joins a session of that id.
 func (s *server) session(id string) string {
-	return s.remote + ";user_id=" + userID + ";session_id=" + id
+	return sessionURL(s.remote, id)
 }
 
 // stop ends a server of ours.
@@ -58,6 +62,9 @@ func (s *server) stop(ctx context.Context) {
 	}
 	if s.child != nil {
 		s.child.Stop(ctx, 5*time.Second)
+		if s.box != nil {
+			s.box.Close()
+		}
 		_ = os.RemoveAll(filepath.Dir(s.logPath))
 	}
 }
@@ -81,21 +88,40 @@ func newToken() string {
 }
 
 func launch(ctx context.Context, cfg Config, token string) (*server, error) {
-	port, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
 	// Spark's own scratch space lives and dies with the server.
 	dir, err := os.MkdirTemp("", "sparkwright-connect-")
 	if err != nil {
 		return nil, fmt.Errorf("make the server's directory: %w", err)
 	}
-	s := &server{remote: fmt.Sprintf("sc://localhost:%d/", port), port: port, logPath: filepath.Join(dir, "server.log")}
-	logFile, err := os.Create(s.logPath)
+	logFile, err := os.Create(filepath.Join(dir, "server.log")) //nolint:gosec // G304: our own directory
 	if err != nil {
 		return nil, fmt.Errorf("make the server's log: %w", err)
 	}
-	defer logFile.Close()                                                                                           //nolint:errcheck // the child holds its own copy
+	defer logFile.Close() //nolint:errcheck // the child holds its own copy
+	var s *server
+	if cfg.boxed() {
+		s, err = launchBox(ctx, cfg, token, dir, logFile)
+	} else {
+		s, err = launchFree(ctx, cfg, token, dir, logFile)
+	}
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := s.awaitStart(ctx); err != nil {
+		s.stop(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return s, nil
+}
+
+// launchFree starts a server without a sandbox.
+func launchFree(ctx context.Context, cfg Config, token, dir string, logFile *os.File) (*server, error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{remote: fmt.Sprintf("sc://localhost:%d/", port), target: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), port: port, logPath: logFile.Name()}
 	cmd := exec.Command(filepath.Join(cfg.Runtime.SparkHome, "bin", "spark-submit"), submitArgs(cfg, port, dir)...) //nolint:gosec,noctx // G204: arguments from validated settings; outlives the caller's context
 	cmd.Env = append(cfg.Runtime.Env(), "SPARK_CONNECT_AUTHENTICATE_TOKEN="+token)
 	cmd.Dir = dir
@@ -103,12 +129,8 @@ func launch(ctx context.Context, cfg Config, token string) (*server, error) {
 	if s.child, err = childproc.Start(cmd, syscall.SIGTERM); err != nil {
 		return nil, err
 	}
-	if s.rpc, err = dial("localhost", port, token); err != nil {
+	if s.rpc, err = dial("localhost", port, token, s.dial); err != nil {
 		s.child.Stop(ctx, 0)
-		return nil, err
-	}
-	if err := s.awaitStart(ctx); err != nil {
-		s.stop(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	return s, nil
@@ -239,7 +261,7 @@ func (e *engine) get(ctx context.Context) (*server, error) {
 	var err error
 	switch {
 	case e.cfg.Remote != "":
-		e.cur, err = attach(ctx, e.cfg.Remote, e.token)
+		e.cur, err = attach(ctx, e.cfg.Remote, e.token, !e.cfg.Unconfined)
 	case e.cfg.KeepDir != "":
 		e.cur, err = useKept(ctx, e.cfg, e.token)
 	default:
@@ -278,7 +300,7 @@ func (e *engine) close(ctx context.Context) {
 }
 
 // attach connects to a server that somebody else runs.
-func attach(ctx context.Context, remote, token string) (*server, error) {
+func attach(ctx context.Context, remote, token string, confined bool) (*server, error) {
 	rest, ok := strings.CutPrefix(remote, "sc://")
 	hostPort, _, _ := strings.Cut(rest, "/")
 	host, portText, err := net.SplitHostPort(hostPort)
@@ -292,8 +314,11 @@ func attach(ctx context.Context, remote, token string) (*server, error) {
 			Remedy: "write sc://host:port; a token goes into SPARK_CONNECT_AUTHENTICATE_TOKEN",
 		}
 	}
-	s := &server{remote: "sc://" + net.JoinHostPort(host, portText) + "/"}
-	if s.rpc, err = dial(host, port, token); err != nil {
+	s := &server{remote: "sc://" + net.JoinHostPort(host, portText) + "/", target: net.JoinHostPort(host, portText)}
+	if net.ParseIP(host) != nil && confined { // a box has names for 127.0.0.1, not other addresses
+		s.remote = "sc://localhost:" + portText + "/"
+	}
+	if s.rpc, err = dial(host, port, token, s.dial); err != nil {
 		return nil, err
 	}
 	if err := s.rpc.healthy(ctx, newID()); err != nil {

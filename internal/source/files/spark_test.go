@@ -16,9 +16,15 @@ import (
 	"github.com/sparkwright/sparkwright/internal/executortest"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/readplan"
+	"github.com/sparkwright/sparkwright/internal/sandbox"
 	"github.com/sparkwright/sparkwright/internal/source/files"
 	"github.com/sparkwright/sparkwright/internal/testkit"
 )
+
+func TestMain(m *testing.M) {
+	sandbox.HelperMain()
+	os.Exit(m.Run())
+}
 
 // Spark reads with the schema that was found, and every value is the file's.
 func TestSparkReadsWhatWasFound(t *testing.T) { //nolint:tparallel // the cases share one server
@@ -81,7 +87,7 @@ func TestSparkReadsWhatWasFound(t *testing.T) { //nolint:tparallel // the cases 
 			if err != nil {
 				t.Fatal(err)
 			}
-			h, err := e.Submit(t.Context(), sparkwright.Job{Attempt: sparkwright.Attempt{ID: spec.AttemptID, RunID: spec.RunID, Script: script}, Location: spec.Location})
+			h, err := e.Submit(t.Context(), sparkwright.Job{Attempt: sparkwright.Attempt{ID: spec.AttemptID, RunID: spec.RunID, Script: script}, Location: spec.Location, Files: []string{tt.path}})
 			if err != nil {
 				t.Fatal(err)
 			}
