@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) $(wildcard w
 PYTHON_BESIDE := deploy internal scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-aws serve soak test check lint lint-web test-go test-python test-web bench eval cross fmt clean FORCE
+.PHONY: help fuzz sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web bench eval cross fmt clean FORCE
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -75,11 +75,16 @@ test-web: $(WEB_NODE)
 test-python: $(VENV)/.done
 	cd python && $(VENV)/bin/python -m pytest -q
 
+fuzz: ## fuzz what reads text of others, FUZZ=1m each
+	for t in FuzzManifest:./internal/artifact FuzzReply:./internal/codegen FuzzSettings:./internal/settings; do \
+		$(GO) test -run none -fuzz "^$${t%%:*}$$" -fuzztime $(or $(FUZZ),1m) $${t#*:} || exit 1; done
+
 soak: build ## the long tests: hundreds of killed processes, with Spark; 1,000 runs under concurrent writers
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
 	$(GO) test -tags soak -timeout 4h -run 'Soak' ./internal/fake/lab
 	$(GO) test -run none -fuzz FuzzCheck -fuzztime 10m ./internal/sqlguard
 	for f in FuzzClient FuzzFrames FuzzScan; do $(GO) test -run none -fuzz $$f\$$ -fuzztime 5m ./internal/broker || exit 1; done
+	$(MAKE) fuzz FUZZ=10m
 	SPARKWRIGHT_SOAK_KILLS=200 $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
 
 bench: build ## measure: both arms in one run, median of several
@@ -102,6 +107,14 @@ fmt: $(TOOLS)/golangci-lint $(VENV)/.done ## format Go and Python
 	cd python && $(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff format $(PYTHON_BESIDE)
 
+sbom: $(TOOLS)/cyclonedx-gomod $(WEB_NODE) ## write the bill of materials (CycloneDX) of Go and of the page to bin/sbom; Python's is in the requirements files
+	@mkdir -p bin/sbom
+	$(TOOLS)/cyclonedx-gomod mod -json -licenses -type application -output bin/sbom/go.cdx.json .
+	cd web && npm sbom --sbom-format cyclonedx --omit dev > ../bin/sbom/page.cdx.json
+
+audit: $(TOOLS)/govulncheck $(VENV)/.audit ## ask the public databases about vulnerabilities of every dependency; what cannot be asked fails
+	scripts/audit.sh $(TOOLS)/govulncheck $(VENV)/bin/pip-audit
+
 clean: ## remove what make has built here
 	rm -rf bin web/node_modules $(WEB_DIST) $(dir $(WEB_DIST))assets
 
@@ -109,8 +122,21 @@ $(TOOLS)/golangci-lint: tools/go.mod
 	@mkdir -p $(TOOLS)
 	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+$(TOOLS)/cyclonedx-gomod: tools/audit/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools/audit && $(GO) build -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+$(TOOLS)/govulncheck: tools/audit/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools/audit && $(GO) build -o $@ golang.org/x/vuln/cmd/govulncheck
+
+# Not among the pinned packages of the tests: it only looks at files.
+$(VENV)/.audit: $(VENV)/.done
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.9.0
+	touch $@
+
 $(VENV)/.done: python/requirements.txt python/requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements-dev.txt
 	touch $@

@@ -55,8 +55,8 @@ func TestServerDialsOnlyWhatItMay(t *testing.T) {
 			t.Fatal(text)
 		}
 		refused("try "+host, text)
-		if status, text := s.as(t, bob, "POST", "/api/v1/connections", encode(fields)); status != http.StatusCreated {
-			t.Fatalf("%s: HTTP %d: %s", host, status, text)
+		if status, said := s.as(t, bob, "POST", "/api/v1/connections", encode(fields)); status != http.StatusCreated {
+			t.Fatalf("%s: HTTP %d: %s", host, status, said)
 		}
 		_, text = s.as(t, bob, "POST", "/api/v1/connections/"+name+"/test", "")
 		refused("test "+host, text)

@@ -190,7 +190,7 @@ func (a *Auth) begin(w http.ResponseWriter, r *http.Request, user, name string, 
 		return
 	}
 	access.Add(r.Context(), "login of "+s.Name+" as "+string(role))
-	cookie := a.cookie(r, a.cookieName(r), value, http.SameSiteStrictMode)
+	cookie := a.cookie(r, a.cookieName(r), value, http.SameSiteStrictMode) //nolint:gosec // not Secure without TLS only: on loopback
 	cookie.MaxAge = int(a.cfg.Life.Seconds())
 	http.SetCookie(w, cookie)
 	// Not a redirect: a browser that comes from another site would keep the
@@ -218,7 +218,7 @@ func (a *Auth) cookieName(r *http.Request) string {
 }
 
 func (a *Auth) cookie(r *http.Request, name, value string, site http.SameSite) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: a.secure(r), SameSite: site}
+	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: a.secure(r), SameSite: site} //nolint:gosec // not Secure without TLS only: on loopback
 }
 
 // me says who asks.
@@ -241,7 +241,7 @@ func (a *Auth) logout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	gone := a.cookie(r, name, "", http.SameSiteStrictMode)
+	gone := a.cookie(r, name, "", http.SameSiteStrictMode) //nolint:gosec // not Secure without TLS only: on loopback
 	gone.MaxAge = -1
 	http.SetCookie(w, gone)
 	w.WriteHeader(http.StatusNoContent)

@@ -108,11 +108,11 @@ func TestToken(t *testing.T) {
 	if err != nil || len(token) != 3+43 {
 		t.Fatalf("token of %d characters, %v", len(token), err)
 	}
-	if again, err := b.tokens.Show(); err != nil || again != token {
-		t.Errorf("another one was made: %v", err)
+	if again, bad := b.tokens.Show(); bad != nil || again != token {
+		t.Errorf("another one was made: %v", bad)
 	}
-	if info, err := os.Stat(filepath.Join(b.home, auth.TokenFile)); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
+	if info, bad := os.Stat(filepath.Join(b.home, auth.TokenFile)); bad != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, bad)
 	}
 	if status, text := w.send("GET", b.url+"/thing", bearer(token)); status != 200 || text != " admin token" {
 		t.Errorf("HTTP %d: %s", status, text)
@@ -135,7 +135,7 @@ func TestToken(t *testing.T) {
 	if status, _ := w.send("GET", b.url+"/thing", bearer(next)); status != 200 {
 		t.Errorf("the new token gives HTTP %d", status)
 	}
-	if err := os.Chmod(filepath.Join(b.home, auth.TokenFile), 0o644); err != nil { //nolint:gosec // what must be refused
+	if err := os.Chmod(filepath.Join(b.home, auth.TokenFile), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := auth.NewTokens(b.home).Show(); err == nil || !strings.Contains(err.Error(), "others may read it") {
@@ -209,7 +209,7 @@ func TestCookie(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.auth.Handlers()["GET /auth/launch"].ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", link.String(), nil))
-	c := w.Result().Cookies()[0] //nolint:bodyclose // a recorder's
+	c := w.Result().Cookies()[0]
 	if c.Name != "__Host-sparkwright" || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || len(c.Value) != 43 {
 		t.Errorf("%+v", c)
 	}

@@ -106,7 +106,7 @@ func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
 	c.Path, c.MaxAge = callbackPath, int(flowLife.Seconds())
 	http.SetCookie(w, c)
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, a.cfg.OIDC.config(p, a.base(r)).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), http.StatusSeeOther)
+	http.Redirect(w, r, a.cfg.OIDC.config(p, a.base(r)).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), http.StatusSeeOther) //nolint:gosec // to the provider that the settings name
 }
 
 // inside is a path of this server, else its first page: a login must not lead
@@ -152,10 +152,13 @@ func (a *Auth) arrive(r *http.Request) (user, name string, role access.Role, to 
 	}
 	o := a.cfg.OIDC
 	var f flow
-	if c, err := r.Cookie(flowCookie); err != nil {
-		return refused("this browser has not begun it, or too long ago", err)
-	} else if text, err := url.QueryUnescape(c.Value); err != nil || json.Unmarshal([]byte(text), &f) != nil || f.State == "" {
-		return refused("the browser remembers it wrongly", err)
+	c, absent := r.Cookie(flowCookie)
+	if absent != nil {
+		return refused("this browser has not begun it, or too long ago", absent)
+	}
+	text, bad := url.QueryUnescape(c.Value)
+	if bad != nil || json.Unmarshal([]byte(text), &f) != nil || f.State == "" {
+		return refused("the browser remembers it wrongly", bad)
 	}
 	query := r.URL.Query()
 	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(f.State)) != 1 {

@@ -92,7 +92,7 @@ func (rt *Runtime) pipInstall(ctx context.Context, opt Options, reqs, doing stri
 		case "Collecting", "Building", "Installing", "Downloading":
 			opt.say("      %s %s", strings.ToLower(word), shorten(rest))
 		}
-	}, rt.Python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", reqs)
+	}, rt.Python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--require-hashes", "-r", reqs)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err

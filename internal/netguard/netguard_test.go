@@ -51,7 +51,7 @@ func (r *rebinding) LookupNetIP(context.Context, string, string) ([]netip.Addr, 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []netip.Addr
-	for _, text := range strings.Fields(r.answers[min(r.asked, len(r.answers)-1)]) {
+	for text := range strings.FieldsSeq(r.answers[min(r.asked, len(r.answers)-1)]) {
 		out = append(out, netip.MustParseAddr(text))
 	}
 	r.asked++

@@ -63,11 +63,11 @@ func forms(secret string) []string {
 			out = append(out, strings.Trim(strings.TrimSuffix(b.String(), "\n"), `"`))
 		}
 	}
-	percent := ""
+	var percent strings.Builder
 	for i := range len(secret) {
-		percent += "%" + strings.ToUpper(hex.EncodeToString([]byte{secret[i]}))
+		percent.WriteString("%" + strings.ToUpper(hex.EncodeToString([]byte{secret[i]})))
 	}
-	out = append(out, percent, strings.ToLower(percent))
+	out = append(out, percent.String(), strings.ToLower(percent.String()))
 	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		// Where the secret stands inside of what is encoded decides which of three
 		// texts it becomes; the digits at its ends belong to its neighbours too.

@@ -150,7 +150,7 @@ func keyOf(home string, create bool) ([]byte, error) {
 	if err != nil {
 		return nil, noKey(path+" cannot be read", err)
 	}
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) //nolint:gosec // the user names the file
 	if err != nil || info.Mode().Perm()&0o077 != 0 {
 		return nil, noKey("others may read "+path, err)
 	}
@@ -174,7 +174,7 @@ func link(path string, content []byte) error {
 	if err == nil {
 		err = os.Link(temporary, path)
 	}
-	return errors.Join(err, os.Remove(temporary))
+	return errors.Join(err, os.Remove(temporary)) //nolint:gosec // beside the file that the user names
 }
 
 // ToKeyring moves the key of a data directory into the keyring of the operating

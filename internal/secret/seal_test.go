@@ -32,21 +32,21 @@ func TestSealed(t *testing.T) {
 		t.Errorf("the file is not sealed: %v", err)
 	}
 	for _, p := range []string{path, filepath.Join(home, "secrets.key")} {
-		if info, err := os.Stat(p); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", p, info, err)
+		if info, bad := os.Stat(p); bad != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", p, info, bad)
 		}
 	}
 	wrong := func(name, code, because string, change func()) {
 		t.Helper()
 		change()
-		if _, err := secret.Lookup(t.Context(), "file:"+path); string(sparkwright.ErrorCode(err)) != code || !strings.Contains(err.Error(), because) {
-			t.Errorf("%s: %v", name, err)
+		if _, got := secret.Lookup(t.Context(), "file:"+path); string(sparkwright.ErrorCode(got)) != code || !strings.Contains(got.Error(), because) {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 	write := func(p string, content []byte) {
 		t.Helper()
-		if err := os.WriteFile(p, content, 0o600); err != nil {
-			t.Fatal(err)
+		if bad := os.WriteFile(p, content, 0o600); bad != nil {
+			t.Fatal(bad)
 		}
 	}
 	elsewhere, err := os.ReadFile(other)
@@ -60,7 +60,7 @@ func TestSealed(t *testing.T) {
 	wrong("another key", "invalid", "another key", func() { write(path, content); write(key, []byte(strings.Repeat("A", 43)+"=\n")) })
 	wrong("no key", "missing", "holds no key", func() { write(key, []byte("x\n")) })
 	wrong("a key that others may read", "missing", "others may read", func() {
-		if err := os.Chmod(key, 0o644); err != nil { //nolint:gosec // what must be refused
+		if err := os.Chmod(key, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	})

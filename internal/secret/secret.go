@@ -162,8 +162,8 @@ func fromFile(path string) (Value, error) {
 		return fail(sparkwright.CodeInvalid, "it is larger than 64 kB", "correct the path", nil)
 	}
 	content := make([]byte, info.Size())
-	if n, err := f.ReadAt(content, 0); n < len(content) {
-		return fail(sparkwright.CodeInvalid, "it cannot be read", "try again", err)
+	if n, cut := f.ReadAt(content, 0); n < len(content) {
+		return fail(sparkwright.CodeInvalid, "it cannot be read", "try again", cut)
 	}
 	if content, err = unseal(path, content); err != nil {
 		return Value{}, err

@@ -83,9 +83,9 @@ func (s *Store) Audit(ctx context.Context, user string, before int64, limit int)
 	list, err := collect(rows, func(row scanner) (access.Entry, error) {
 		var e access.Entry
 		var at int64
-		err := row.Scan(&e.Number, &at, &e.User, &e.Name, &e.Role, &e.Way, &e.Address, &e.Action, &e.Object, &e.Status, &e.Note, &e.Request)
+		wrong := row.Scan(&e.Number, &at, &e.User, &e.Name, &e.Role, &e.Way, &e.Address, &e.Action, &e.Object, &e.Status, &e.Note, &e.Request)
 		e.At = time.UnixMicro(at).UTC()
-		return e, err
+		return e, wrong
 	})
 	if err != nil {
 		return nil, interpretError("read the audit log", err)

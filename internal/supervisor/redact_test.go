@@ -39,7 +39,7 @@ func (l leaky) Poll(ctx context.Context, h sparkwright.Handle, sink sparkwright.
 	for i := range len(loudPassword) {
 		sink.Log("stdout", loudPassword[i:i+1])
 	}
-	sink.Log("stdout", "\n"+base64.StdEncoding.EncodeToString([]byte("reader:"+loudPassword))[:20])
+	sink.Log("stdout", "\n"+base64.StdEncoding.EncodeToString([]byte("reader:" + loudPassword))[:20])
 	sink.Log("stdout", base64.StdEncoding.EncodeToString([]byte("reader:" + loudPassword))[20:]+"\nends like it: cana")
 	return sparkwright.Outcome{State: sparkwright.AttemptFailed, Fault: &sparkwright.Fault{
 		Kind: sparkwright.FaultInfrastructure, Class: "X", Message: "login with " + loudPassword + " failed", Because: "p=" + loudPassword, Log: "log " + loudPassword,

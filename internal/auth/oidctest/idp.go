@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,7 @@ import (
 // The one client that the provider knows.
 const (
 	ClientID     = "sparkwright"
-	ClientSecret = "canary-client-secret" //nolint:gosec // of a provider that is none
+	ClientSecret = "canary-client-secret"
 )
 
 // Provider is a running provider.
@@ -134,9 +135,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now()
 	claims := map[string]any{"iss": p.URL, "aud": ClientID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "nonce": asked.Get("nonce")}
-	for name, value := range p.Person {
-		claims[name] = value
-	}
+	maps.Copy(claims, p.Person)
 	if p.Spoil != nil {
 		p.Spoil(claims)
 	}
