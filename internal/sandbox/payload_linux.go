@@ -95,13 +95,13 @@ func limit(s *Spec) error {
 	}
 	bounds := []bound{{"core files", unix.RLIMIT_CORE, 0}, {"message queues", unix.RLIMIT_MSGQUEUE, 1 << 16}}
 	if s.has(LimitFiles) {
-		bounds = append(bounds, bound{"file size", unix.RLIMIT_FSIZE, uint64(s.Limits.FileSize)})
+		bounds = append(bounds, bound{"file size", unix.RLIMIT_FSIZE, uint64(s.Limits.FileSize)}) //nolint:gosec // G115: positive
 	}
 	if s.has(LimitMemory) && s.Limits.Memory > 0 {
 		bounds = append(bounds, bound{"memory", unix.RLIMIT_DATA, uint64(s.Limits.Memory)})
 	}
 	if s.has(LimitTasks) {
-		bounds = append(bounds, bound{"processes", unix.RLIMIT_NPROC, uint64(s.Limits.Tasks)})
+		bounds = append(bounds, bound{"processes", unix.RLIMIT_NPROC, uint64(s.Limits.Tasks)}) //nolint:gosec // G115: positive
 	}
 	for _, b := range bounds {
 		var now unix.Rlimit

@@ -37,7 +37,7 @@ func stmt(code uint16, k uint32) unix.SockFilter { return unix.SockFilter{Code: 
 func ret(k uint32) unix.SockFilter { return stmt(unix.BPF_RET|unix.BPF_K, k) }
 
 func jump(code uint16, k uint32, yes, no int) unix.SockFilter {
-	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | code, K: k, Jt: uint8(yes), Jf: uint8(no)}
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | code, K: k, Jt: uint8(yes), Jf: uint8(no)} //nolint:gosec // G115: within a block of a few
 }
 
 func load(offset uint32) unix.SockFilter {

@@ -78,7 +78,7 @@ func Start(spec Spec, files Stdio, onDeath syscall.Signal) (*Box, error) {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
 	control := conn.(*net.UnixConn)       //nolint:forcetypeassert // what a Unix socket is
-	cmd := exec.Command("/proc/self/exe") //nolint:gosec,noctx // our own program; ended by its owner
+	cmd := exec.Command("/proc/self/exe") //nolint:noctx // our own program; ended by its owner
 	cmd.Args = []string{helperName, roleInit, strconv.Itoa(3 + len(files.Extra))}
 	cmd.Env = []string{"GOMAXPROCS=2", "GOTRACEBACK=none"}
 	cmd.Dir = "/"

@@ -18,7 +18,7 @@ const (
 
 // wide is how the JDBC driver asks for the columns of a wide result: one SELECT
 // of numbers for each. For the judge one of them stands for all.
-var wide = regexp.MustCompile(`(?: UNION ALL SELECT \d+, \d+)+( UNION ALL SELECT \d+, \d+)`)
+var wide = regexp.MustCompile(`(?:\s+UNION ALL SELECT \d+\s*,\s*\d+)+(\s+UNION ALL SELECT \d+\s*,\s*\d+)`)
 
 // bounded returns what to parse in a statement's place, or why it is not parsed.
 func bounded(sql string) (string, error) {

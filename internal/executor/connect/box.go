@@ -185,7 +185,7 @@ func clientEnv(cfg Config, token string) []string {
 }
 
 // launchBox starts a server inside.
-func launchBox(ctx context.Context, cfg Config, token, dir string, log *os.File) (*server, error) {
+func launchBox(cfg Config, token, dir string, log *os.File) (*server, error) {
 	spec := serverBox(cfg, dir)
 	spec.Env = append(spec.Env, "SPARK_CONNECT_AUTHENTICATE_TOKEN="+token)
 	box, err := sandbox.Start(spec, sandbox.Stdio{Stdout: log, Stderr: log}, syscall.SIGTERM)
