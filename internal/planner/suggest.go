@@ -103,14 +103,20 @@ func central(c *sparkwright.Catalog) []sparkwright.Table {
 	return tables
 }
 
-// category is a column whose few values are worth telling apart.
+// category is a column whose few values are worth telling apart: one of an
+// enum first. Names tell persons and things, not kinds of them.
 func category(t *table) *column {
+	var second *column
 	for _, c := range t.cols {
-		if c.isText() && few(c) && !c.isID() && !c.unique && worth(c) {
+		switch {
+		case !c.isText() || !few(c) || c.isID() || c.unique || !worth(c) || endsWith(c.words, "name"):
+		case len(c.src.Enum) > 0:
 			return c
+		case second == nil:
+			second = c
 		}
 	}
-	return nil
+	return second
 }
 
 // worth reports whether a column's values stand for several rows each.

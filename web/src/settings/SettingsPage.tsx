@@ -1,4 +1,4 @@
-import { Badge, Button, Group, NumberInput, PasswordInput, Switch, Text, TextInput } from "@mantine/core";
+import { Button, Group, NumberInput, PasswordInput, Switch, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconSearch } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -104,8 +104,9 @@ function Line({ setting: s, edited, onChange }: { setting: Setting; edited: Valu
           <TextInput {...shared} value={String(value)} placeholder={s.fallback === "" ? "not set" : String(s.fallback)} spellCheck={false} onChange={(e) => onChange(e.currentTarget.value)} />
         )}
         {!s.secret && !fixed && value !== s.fallback && (
-          <Button variant="transparent" size="compact-xs" c="dimmed" px={0} onClick={() => onChange(s.value === s.fallback ? s.value : null)} aria-label={`Set ${s.key} back to its default`}>
+          <Button variant="transparent" size="compact-xs" c="dimmed" px={0} onClick={() => onChange(s.value === s.fallback ? s.value : null)}>
             back to {s.fallback === "" ? "not set" : String(s.fallback)}
+            <span className="visually-hidden">, the default of {s.key}</span>
           </Button>
         )}
       </div>
@@ -130,9 +131,9 @@ function Secret({ setting: s, edited, shared, onChange }: {
         onChange={(e) => onChange(e.currentTarget.value)}
       />
       <Group gap="xs" mt={4}>
-        <Badge size="sm" variant="light" color={s.known ? "teal" : "gray"} tt="none">{s.known ? "a secret is kept" : "no secret"}</Badge>
+        <span className="muted" style={{ fontSize: 12 }}>{s.known ? "a secret is kept" : "no secret is kept"}</span>
         {s.known && edited !== null && !shared.disabled && (
-          <Button variant="transparent" size="compact-xs" c="dimmed" px={0} onClick={() => onChange(null)}>forget it</Button>
+          <Button variant="transparent" size="compact-xs" c="dimmed" px={0} onClick={() => onChange(null)}>forget it<span className="visually-hidden">: {s.key}</span></Button>
         )}
       </Group>
     </>
