@@ -64,9 +64,9 @@ func newIndex(c *sparkwright.Catalog) *index {
 		ix.average += float64(ix.length[i]) / float64(len(ix.tables))
 		for k := range t.ForeignKeys {
 			fk := &t.ForeignKeys[k]
-			if ref, ok := byName[[4]string{t.Connection, t.Database, fk.RefSchema, fk.RefTable}]; ok && ref != int32(i) { //nolint:gosec // tables of a catalog
+			if ref, ok := byName[[4]string{t.Connection, t.Database, fk.RefSchema, fk.RefTable}]; ok && ref != int32(i) {
 				ix.joins[i] = append(ix.joins[i], ref)
-				ix.joins[ref] = append(ix.joins[ref], int32(i)) //nolint:gosec // tables of a catalog
+				ix.joins[ref] = append(ix.joins[ref], int32(i))
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func (ix *index) addTable(i int32, t *sparkwright.Table) {
 		col := &t.Columns[k]
 		here := func(terms []int32, weight float32) {
 			for _, term := range terms {
-				ix.columns[term] = append(ix.columns[term], place{i, int32(k), weight}) //nolint:gosec // columns of a table
+				ix.columns[term] = append(ix.columns[term], place{i, int32(k), weight})
 			}
 		}
 		here(add(col.Name, ofColumn), 1)
