@@ -6,7 +6,7 @@ import type { Remark } from "./editor";
 export function remarksOf(revision: Revision | undefined, run: Run, last: boolean): Remark[] {
   const out: Remark[] = [];
   const fault = revision?.fault ?? (last && run.fault?.kind === "code" ? run.fault : undefined);
-  if (fault) out.push({ line: fault.line || 1, message: `${fault.message}${fault.remedy ? `\n${fault.remedy}` : ""}`, severity: "error" });
+  if (fault) out.push({ line: fault.line || 1, message: [fault.message, fault.because, fault.remedy].filter(Boolean).join("\n"), severity: "error" });
   if (last) for (const f of run.findings ?? []) out.push({ line: f.line || 1, message: f.message, severity: "warning" });
   return out;
 }

@@ -44,7 +44,7 @@ function Offers({ title, texts, onAsk, busy }: { title: string; texts: string[];
       <Group gap="xs">
         {texts.map((t) => (
           <Button key={t} variant="default" disabled={busy} onClick={() => onAsk(t)} leftSection={<IconArrowUpRight size={15} aria-hidden />} fw={400}
-            styles={{ root: { height: "auto", minHeight: 36, paddingBlock: 6 }, label: { whiteSpace: "normal", textAlign: "left" } }}>
+            styles={{ root: { height: "auto", minHeight: 36, paddingBlock: 6 }, label: { whiteSpace: "normal", textAlign: "left", overflow: "visible", height: "auto", lineHeight: 1.45 } }}>
             {t}
           </Button>
         ))}
