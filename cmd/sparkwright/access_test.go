@@ -86,6 +86,10 @@ func TestServeRefuses(t *testing.T) { //nolint:paralleltest // sets the environm
 	if code := run([]string{"serve", "--addr", "0.0.0.0"}, strings.NewReader(""), &out, &errs); code != exitInvalid || !strings.Contains(errs.String(), "--auth token") {
 		t.Errorf("exit %d: %s", code, &errs)
 	}
+	errs.Reset()
+	if code := run([]string{"agent", "--addr", "0.0.0.0:0"}, strings.NewReader(""), &out, &errs); code != exitInvalid || !strings.Contains(errs.String(), "--behind-agentcore") {
+		t.Errorf("exit %d: %s", code, &errs)
+	}
 }
 
 func TestTokenAndAuditCommands(t *testing.T) { //nolint:paralleltest // sets the environment
@@ -141,6 +145,7 @@ func (userHeader) Login() string { return "" }
 // team is a whole server of several users, without anything that runs.
 type team struct {
 	app      *app
+	log      *lockedBuffer
 	url      string
 	patterns []string
 }
@@ -149,7 +154,8 @@ func newTeam(t *testing.T) *team {
 	t.Helper()
 	testkit.Runtime(t)
 	a := newApp(strings.NewReader(""), io.Discard, io.Discard)
-	a.quiet, a.log, a.home = true, slog.New(slog.DiscardHandler), newHome(t)
+	log := &lockedBuffer{}
+	a.quiet, a.log, a.home = true, slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), newHome(t)
 	t.Cleanup(a.close)
 	var err error
 	if a.settings, err = settings.LoadEnv(a.home, func(string) string { return "" }); err != nil {
@@ -169,9 +175,9 @@ func newTeam(t *testing.T) *team {
 	}
 	cfg.Auth, cfg.Audit, cfg.Mounts, cfg.PerSecond = userHeader{}, a.store, around.mounts, 1_000_000
 	h := server.New(cfg)
-	srv := httptest.NewServer(h)
+	srv := httptest.NewServer(around.http.Wrap(h))
 	t.Cleanup(srv.Close)
-	return &team{app: a, url: srv.URL, patterns: h.Patterns()}
+	return &team{app: a, log: log, url: srv.URL, patterns: h.Patterns()}
 }
 
 // as sends a request of a user, written USER/ROLE.

@@ -24,12 +24,22 @@ import (
 
 func newAgentCommand(app *app) *cobra.Command {
 	var addr string
+	var guarded bool
 	cmd := &cobra.Command{
 		Use: "agent", Short: "Serve as a runtime of Amazon Bedrock AgentCore", Args: cobra.NoArgs,
 		Long: "Serve POST /invocations and GET /ping, as AgentCore calls a container. The payloads\nare those of the reference system's Spark supervisor agent; their config goes over\nthis machine's settings. A server hands its runs to such a runtime when\nspark.supervisor_arn names it.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.agent(cmd.Context(), addr) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if host, _, err := net.SplitHostPort(addr); !guarded && (err != nil || !(&listening{addr: host}).loopback()) {
+				return &sparkwright.Error{
+					Code: sparkwright.CodeInvalid, Message: "the agent would be open to everybody who reaches " + addr, Because: "AgentCore asks for the login, not the agent",
+					Remedy: "in AgentCore's container add --behind-agentcore; elsewhere listen on 127.0.0.1",
+				}
+			}
+			return app.agent(cmd.Context(), addr)
+		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "0.0.0.0:8080", "address to listen on")
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080", "address to listen on; AgentCore calls 0.0.0.0:8080")
+	cmd.Flags().BoolVar(&guarded, "behind-agentcore", false, "this is a container that only AgentCore reaches: any address may be listened on")
 	return cmd
 }
 
