@@ -193,7 +193,7 @@ func launchBox(cfg Config, token, dir string, log *os.File) (*server, error) {
 		return nil, err
 	}
 	if cfg.Sockets != "" {
-		go sandbox.Forward(box.Listener(0), sandbox.Sockets(cfg.Sockets)) //nolint:contextcheck // connections of the box live as long as it
+		go sandbox.Forward(box.Listener(0), sandbox.Sockets(cfg.Sockets))
 	}
 	s := &server{remote: insideURL, box: box, child: box.Child, binds: box, logPath: log.Name()}
 	if s.rpc, err = dial("localhost", insidePort, token, s.dial); err != nil {

@@ -100,7 +100,7 @@ func launch(ctx context.Context, cfg Config, token string) (*server, error) {
 	defer logFile.Close() //nolint:errcheck // the child holds its own copy
 	var s *server
 	if cfg.boxed() {
-		s, err = launchBox(cfg, token, dir, logFile)
+		s, err = launchBox(cfg, token, dir, logFile) //nolint:contextcheck // connections of the box live as long as it
 	} else {
 		s, err = launchFree(ctx, cfg, token, dir, logFile)
 	}
