@@ -93,7 +93,7 @@ func (ix *index) addTable(i int32, t *sparkwright.Table) {
 		col := &t.Columns[k]
 		here := func(terms []int32, weight float32) {
 			for _, term := range terms {
-				ix.columns[term] = append(ix.columns[term], place{i, int32(k), weight})
+				ix.columns[term] = append(ix.columns[term], place{i, int32(k), weight}) //nolint:gosec // columns of a table
 			}
 		}
 		here(add(col.Name, ofColumn), 1)
