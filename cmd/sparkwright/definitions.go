@@ -84,11 +84,11 @@ func (a *app) pushDefinitions(ctx context.Context, dir string) error {
 	if !st.Shared() {
 		return &sparkwright.Error{
 			Code: sparkwright.CodeInvalid, Message: "there is no database that servers share", Because: "runs are kept in a file of this machine",
-			Remedy: "give --database-url, or keep the files in " + a.definitionsDir(),
+			Remedy: "give --database-url, or keep the files in " + a.definitionsDir(), //nolint:contextcheck // it has a time limit of its own
 		}
 	}
 	if dir == "" {
-		dir = a.definitionsDir()
+		dir = a.definitionsDir() //nolint:contextcheck // it has a time limit of its own
 	}
 	if err = a.checkDefinitions(ctx, dir, "", ""); err != nil {
 		return err
@@ -99,9 +99,9 @@ func (a *app) pushDefinitions(ctx context.Context, dir string) error {
 	}
 	var list []store.Definition
 	for i := range files {
-		text, err := os.ReadFile(files[i].Path)
-		if err != nil {
-			return sparkwright.Errorf(sparkwright.CodeNotFound, "the definitions cannot be read: %w", err)
+		text, e := os.ReadFile(files[i].Path)
+		if e != nil {
+			return sparkwright.Errorf(sparkwright.CodeNotFound, "the definitions cannot be read: %w", e)
 		}
 		list = append(list, store.Definition{Name: filepath.Base(files[i].Path), Body: string(text)})
 	}
