@@ -271,7 +271,7 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 		return nil, err
 	}
 	svc := supervisor.New(supervisor.Config{
-		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Definitions: a.defined,
+		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Definitions: a.defined, //nolint:contextcheck // it looks with a context of its own
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
 		Reader:      a.reader(s, dbs, cfg.Sockets),
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,

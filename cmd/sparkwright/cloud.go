@@ -167,7 +167,7 @@ func (a *app) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		now := a.varying.now()
+		now := a.varying.now() //nolint:contextcheck // it looks with a context of its own
 		if emr, is := now.Executors[emrserverless.Name].(*emrserverless.Executor); is {
 			orphans, err := emr.Sweep(ctx, applications(now.AWS), a.claimed)
 			switch {

@@ -92,7 +92,7 @@ func modelPart(s *settings.Settings) string {
 func (a *app) chosen(ctx context.Context) choice {
 	s := a.settings
 	if a.varying != nil {
-		s = a.varying.settingsNow()
+		s = a.varying.settingsNow() //nolint:contextcheck // it looks with a context of its own
 	}
 	return a.choice.get(ctx, s)
 }
