@@ -77,8 +77,8 @@ func TestSecretsAreNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cred, err := secret.Resolve(t.Context(), sparkwright.Connection{Secret: kept.Secret}); err != nil || cred.Password != password {
-		t.Errorf("the password is lost: %v", err)
+	if cred, lost := secret.Resolve(t.Context(), sparkwright.Connection{Secret: kept.Secret}); lost != nil || cred.Password != password {
+		t.Errorf("the password is lost: %v", lost)
 	}
 	entries, err := s.app.store.Audit(t.Context(), "", 0, 1000)
 	if err != nil || len(entries) < 10 {

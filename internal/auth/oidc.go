@@ -102,7 +102,7 @@ func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Lax: the provider sends the person back from another site.
-	c := a.cookie(r, flowCookie, url.QueryEscape(string(text)), http.SameSiteLaxMode)
+	c := a.cookie(r, flowCookie, url.QueryEscape(string(text)), http.SameSiteLaxMode) //nolint:gosec // not Secure without TLS only: on loopback
 	c.Path, c.MaxAge = callbackPath, int(flowLife.Seconds())
 	http.SetCookie(w, c)
 	w.Header().Set("Cache-Control", "no-store")
@@ -124,7 +124,7 @@ func inside(to string) string {
 
 // callback takes a person back from the provider.
 func (a *Auth) callback(w http.ResponseWriter, r *http.Request) {
-	gone := a.cookie(r, flowCookie, "", http.SameSiteLaxMode)
+	gone := a.cookie(r, flowCookie, "", http.SameSiteLaxMode) //nolint:gosec // not Secure without TLS only: on loopback
 	gone.Path, gone.MaxAge = callbackPath, -1
 	http.SetCookie(w, gone)
 	user, name, role, to, err := a.arrive(r)

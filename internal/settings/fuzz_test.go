@@ -31,8 +31,8 @@ func FuzzSettings(f *testing.F) {
 			if code := sparkwright.ErrorCode(err); code == sparkwright.CodeInternal {
 				t.Errorf("an error that is not for people: %v", err)
 			}
-			if now, err := os.ReadFile(filepath.Join(home, settings.FileName)); err != nil || string(now) != string(text) {
-				t.Errorf("a file that cannot be read was replaced: %v", err)
+			if now, gone := os.ReadFile(filepath.Join(home, settings.FileName)); gone != nil || string(now) != string(text) {
+				t.Errorf("a file that cannot be read was replaced: %v", gone)
 			}
 			return
 		}
