@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) $(wildcard w
 PYTHON_BESIDE := deploy internal scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web bench eval cross fmt clean FORCE
+.PHONY: help fuzz sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web chromium bench eval cross fmt clean FORCE
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -71,6 +71,12 @@ lint-web: $(WEB_NODE)
 
 test-web: $(WEB_NODE)
 	cd web && npm run --silent test
+
+# The page is tested in a real browser: a missing one is installed where that is allowed.
+chromium: ## install Chromium for the end-to-end script of the page, when it is missing
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		{ apt-get install -y --no-install-recommends chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }; }; } || \
+		{ echo "the end-to-end script of the page needs Chromium: install it, or name it in CHROMIUM" >&2; exit 1; }
 
 test-python: $(VENV)/.done
 	cd python && $(VENV)/bin/python -m pytest -q
