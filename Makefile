@@ -64,7 +64,7 @@ lint: lint-web $(TOOLS)/golangci-lint $(VENV)/.done
 
 test-go: build
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	$(GO) test -race -timeout 30m ./...
+	$(GO) test -race -p 3 -timeout 30m ./...
 
 lint-web: $(WEB_NODE)
 	cd web && npm run --silent check && npm run --silent lint
