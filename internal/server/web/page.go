@@ -86,10 +86,11 @@ const unbuilt = "<!doctype html><html lang=en><meta charset=utf-8><title>Sparkwr
 	"The API is at <a href=/api/v1/openapi.json>/api/v1</a>.</html>\n"
 
 // policy lets the page load from this server only. Components that add style
-// elements know the nonce; nothing else inline runs.
+// elements know the nonce; nothing else inline runs. Attributes of style are
+// let through: Chromium itself sets them in what is edited, and they load nothing.
 func policy(nonce string) string {
 	return strings.Join([]string{
-		"default-src 'self'", "script-src 'self'", "style-src 'self' 'nonce-" + nonce + "'", "img-src 'self' data:",
+		"default-src 'self'", "script-src 'self'", "style-src 'self' 'nonce-" + nonce + "'", "style-src-attr 'unsafe-inline'", "img-src 'self' data:",
 		"object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 	}, "; ")
 }
