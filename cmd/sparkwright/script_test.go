@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { connect.StopKept(context.Background(), spark) })
-	shared := testkit.NewDatabase(t, conn, "shared")
+	shared, defined := testkit.NewDatabase(t, conn, "shared"), testkit.NewDatabase(t, conn, "defined")
 	host := conn.Host + ":" + strconv.Itoa(conn.Port) + "/" + conn.Database
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -73,6 +73,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DATABASE", conn.Database)
 			env.Setenv("PASSWORD", "canary-pw-5d1e")
 			env.Setenv("SHARED_URL", shared)
+			env.Setenv("DEFINED_URL", defined)
 			env.Setenv("PGPORT", strconv.Itoa(conn.Port))
 			env.Setenv("PGDATABASE", conn.Database)
 			env.Setenv("APP_PASSWORD", "canary-pw-5d1e")

@@ -22,6 +22,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/doctor"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
 
@@ -113,12 +114,10 @@ func TestMakeReader(t *testing.T) {
 		cfg.Save = func(change func(*settings.Settings) error) error { return settings.Update(home, change) }
 		base := cfg.Login
 		cfg.Login = func(ctx context.Context, c sparkwright.Connection) (sparkwright.Connection, sparkwright.Credentials, error) {
-			path, isFile := strings.CutPrefix(c.Secret, "file:")
-			text, err := os.ReadFile(path)
-			if !isFile || err != nil {
+			if !strings.HasPrefix(c.Secret, "file:"+home) {
 				return base(ctx, c)
 			}
-			return c, sparkwright.Credentials{User: c.User, Password: strings.TrimSpace(string(text))}, nil
+			return secret.Complete(ctx, c) // what the repair has kept is sealed
 		}
 		return cfg
 	}

@@ -32,7 +32,7 @@ type spark struct {
 
 func startSpark(t *testing.T, srv *Server, gen sparkwright.Generator) *spark {
 	t.Helper()
-	exec := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[*]", DriverMemory: "2g", PoolSize: 2})
+	exec := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[*]", DriverMemory: "2g", PoolSize: 2, Unconfined: true}) // reads PostgreSQL directly
 	t.Cleanup(func() { exec.Close(context.Background()) })
 	return &spark{server: srv, exec: exec, gen: gen, direct: &Direct{DB: srv.Databases}, dir: t.TempDir()}
 }

@@ -54,7 +54,11 @@ func TestSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong("another file's content", "invalid", "under another name", func() { write(path, elsewhere) })
-	wrong("a changed byte", "invalid", "has been changed", func() { write(path, bytes.Replace(content, content[30:31], []byte{content[30] ^ 1}, 1)) })
+	wrong("a changed byte", "invalid", "has been changed", func() {
+		changed := bytes.Clone(content)
+		changed[30] ^= 1 // behind the words by which a sealed file is known
+		write(path, changed)
+	})
 	wrong("a cut file", "invalid", "has been changed", func() { write(path, content[:30]) })
 	key := filepath.Join(home, "secrets.key")
 	wrong("another key", "invalid", "another key", func() { write(path, content); write(key, []byte(strings.Repeat("A", 43)+"=\n")) })
