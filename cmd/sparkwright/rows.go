@@ -61,12 +61,11 @@ func (a *app) list(header []string, cells [][]string, numbers ...int) {
 	if width := terminalWidth(a.stdout); width > 0 {
 		whole, narrow := slices.Clone(right), slices.Clone(widths)
 		whole[0] = true // a name is cut last
-		if fit(narrow, whole, width-3) {
-			widths = narrow
-		} else if !fit(widths, right, width-3) {
+		if !fit(narrow, whole, width-3) && !fit(narrow, right, width-3) {
 			a.records(header, cells, width)
 			return
 		}
+		widths = narrow
 	}
 	a.grid(header, cells, widths, right)
 }
