@@ -38,9 +38,12 @@ type Config struct {
 
 // Model implements sparkwright.Model. It is safe for concurrent use.
 type Model struct {
-	name   string
-	call   *call.Caller
-	client *bedrockruntime.Client
+	name string
+	call *call.Caller
+	// client makes a client for one call: the streams of one client decode into
+	// the same buffer (smithy-go 1.28.9, eventstream.Codec), so that two replies
+	// at once would mix.
+	client func() *bedrockruntime.Client
 }
 
 var _ sparkwright.Model = (*Model)(nil)
@@ -70,9 +73,11 @@ func New(config Config) (*Model, error) {
 		},
 		Secrets: credentials.Secrets, Transport: config.Transport, Wait: config.Wait,
 	})
-	client := bedrockruntime.NewFromConfig(config.AWS, func(o *bedrockruntime.Options) {
-		o.HTTPClient, o.Retryer, o.Credentials = caller.HTTPClient(), aws.NopRetryer{}, credentials
-	})
+	client := func() *bedrockruntime.Client {
+		return bedrockruntime.NewFromConfig(config.AWS, func(o *bedrockruntime.Options) {
+			o.HTTPClient, o.Retryer, o.Credentials = caller.HTTPClient(), aws.NopRetryer{}, credentials
+		})
+	}
 	return &Model{name: config.Model, call: caller, client: client}, nil
 }
 
@@ -114,7 +119,7 @@ func conversation(req sparkwright.ModelRequest) ([]types.SystemContentBlock, []t
 
 func (m *Model) stream(ctx context.Context, req sparkwright.ModelRequest, reply *call.Reply) error {
 	system, messages, limits := conversation(req)
-	out, err := m.client.ConverseStream(ctx, &bedrockruntime.ConverseStreamInput{
+	out, err := m.client().ConverseStream(ctx, &bedrockruntime.ConverseStreamInput{
 		ModelId: &m.name, System: system, Messages: messages, InferenceConfig: limits,
 	})
 	if err != nil {
@@ -142,7 +147,7 @@ func (m *Model) stream(ctx context.Context, req sparkwright.ModelRequest, reply 
 // whole asks for the reply in one piece.
 func (m *Model) whole(ctx context.Context, req sparkwright.ModelRequest, reply *call.Reply) error {
 	system, messages, limits := conversation(req)
-	out, err := m.client.Converse(ctx, &bedrockruntime.ConverseInput{
+	out, err := m.client().Converse(ctx, &bedrockruntime.ConverseInput{
 		ModelId: &m.name, System: system, Messages: messages, InferenceConfig: limits,
 	})
 	if err != nil {
