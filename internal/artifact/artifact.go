@@ -21,11 +21,17 @@ import (
 
 const manifestVersion = 1
 
+// What a job leaves is not taken to be small.
+const (
+	maxManifest = 64 << 20 // bytes
+	maxFault    = 1 << 20
+)
+
 // Load reads the manifest of an attempt and verifies every part's size and
 // checksum against it. Any difference is an error: an unknown outcome is
 // never a success.
 func Load(location, runID, attemptID string) (*sparkwright.Manifest, error) {
-	text, err := os.ReadFile(filepath.Join(location, "manifest.json")) //nolint:gosec // G304: below the result directory
+	text, err := read(location, "manifest.json", maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "the job left no manifest")
 	}
@@ -39,8 +45,13 @@ func Load(location, runID, attemptID string) (*sparkwright.Manifest, error) {
 	if err := consistent(&m, runID, attemptID); err != nil {
 		return nil, err
 	}
+	// The job has written it, and readers look for the parts there later.
+	if m.Location != "" && filepath.Clean(m.Location) != filepath.Clean(location) {
+		return nil, mismatch("the manifest is of another place, %s", m.Location)
+	}
+	m.Location = location
 	for _, p := range m.Parts {
-		if err := verify(filepath.Join(location, p.Path), p); err != nil {
+		if err := verify(location, p); err != nil {
 			return nil, err
 		}
 	}
@@ -70,8 +81,8 @@ func consistent(m *sparkwright.Manifest, runID, attemptID string) error {
 	return nil
 }
 
-func verify(path string, p sparkwright.Part) error {
-	f, err := os.Open(path) //nolint:gosec // G304: checked to be below the result
+func verify(location string, p sparkwright.Part) error {
+	f, err := Open(location, p.Path)
 	if err != nil {
 		return mismatch("the part %s cannot be read: %v", p.Path, err)
 	}
@@ -87,13 +98,46 @@ func verify(path string, p sparkwright.Part) error {
 	return nil
 }
 
+// Open opens a file that a job has left in its directory. What leads out of the
+// directory, and what is no regular file, is not opened: a pipe would never end.
+func Open(location, name string) (*os.File, error) {
+	root, err := os.OpenRoot(location)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() //nolint:errcheck // nothing was written
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, e := f.Stat(); e != nil || !info.Mode().IsRegular() {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s is no file", name)
+	}
+	return f, nil
+}
+
+// read returns the content of a file that a job has left, up to a limit.
+func read(location, name string, limit int64) ([]byte, error) {
+	f, err := Open(location, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = mismatch("%s is larger than %d MB", name, limit>>20)
+	}
+	return text, err
+}
+
 func mismatch(format string, args ...any) error {
 	return sparkwright.Errorf(sparkwright.CodeJobFailed, format, args...)
 }
 
 // LoadFault reads the fault that a job has left; nil when there is none.
 func LoadFault(location string) *sparkwright.Fault {
-	text, err := os.ReadFile(filepath.Join(location, "fault.json")) //nolint:gosec // G304: below the result directory
+	text, err := read(location, "fault.json", maxFault)
 	if err != nil {
 		return nil
 	}

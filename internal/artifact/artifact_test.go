@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sparkwright/sparkwright"
@@ -66,6 +67,19 @@ func TestLoadRefuses(t *testing.T) {
 		{"a preview that is cut without saying so", func(m *sparkwright.Manifest) { m.Preview = nil }, nil},
 		{"a preview row of another width", func(m *sparkwright.Manifest) { m.Schema = nil }, nil},
 		{"another checksum", func(m *sparkwright.Manifest) { m.Parts[0].SHA256 = strings.Repeat("0", 64) }, nil},
+		{"the place of another run", func(m *sparkwright.Manifest) { m.Location = filepath.Dir(m.Location) }, nil},
+		{"a part that is a link to elsewhere", nil, func(dir string) error { return moved(dir, func(to, path string) error { return os.Symlink(to, path) }) }},
+		{"a part that is a pipe", nil, func(dir string) error {
+			return moved(dir, func(_, path string) error { return syscall.Mkfifo(path, 0o600) })
+		}},
+		{"a manifest that is a pipe", nil, func(dir string) error {
+			path := filepath.Join(dir, "manifest.json")
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return syscall.Mkfifo(path, 0o600)
+		}},
+		{"a manifest without end", nil, func(dir string) error { return os.Truncate(filepath.Join(dir, "manifest.json"), 1<<40) }},
 		{"a part outside", func(m *sparkwright.Manifest) { m.Parts[0].Path = "../x" }, nil},
 		{"a part that is gone", nil, func(dir string) error { return os.Remove(filepath.Join(dir, "data/part-0.parquet")) }},
 		{"a part that was changed", nil, func(dir string) error {
@@ -90,6 +104,16 @@ func TestLoadRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// moved puts something else in the place of a part, which is moved out of the
+// result.
+func moved(dir string, put func(to, path string) error) error {
+	path, to := filepath.Join(dir, "data", "part-0.parquet"), filepath.Join(filepath.Dir(dir), filepath.Base(dir)+"-outside")
+	if err := os.Rename(path, to); err != nil {
+		return err
+	}
+	return put(to, path)
 }
 
 func TestCheckSpace(t *testing.T) {

@@ -28,7 +28,7 @@ type Opener func(ctx context.Context, m *sparkwright.Manifest, part sparkwright.
 
 // OpenLocal opens a part that lies in a directory.
 func OpenLocal(_ context.Context, m *sparkwright.Manifest, part sparkwright.Part) (*os.File, error) {
-	f, err := os.Open(filepath.Join(m.Location, part.Path))
+	f, err := Open(m.Location, part.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open a part: %w", err)
 	}

@@ -30,11 +30,6 @@ func NewS3(client *s3.Client) *S3 { return &S3{client: client} }
 // IsS3 reports whether a location is in S3.
 func IsS3(location string) bool { return strings.HasPrefix(location, "s3://") }
 
-const (
-	maxManifest = 64 << 20 // bytes
-	maxFault    = 1 << 20
-)
-
 // Load reads the manifest of an attempt and verifies it against the objects:
 // each part is there with the size and the ETag that the job saw when it
 // computed the checksum, and there is no other. A part without an ETag is read

@@ -57,7 +57,7 @@ func (Dir) Open(_ context.Context, m *sparkwright.Manifest, part sparkwright.Par
 	if !filepath.IsLocal(part.Path) {
 		return nil, damaged(part, "it lies outside the result")
 	}
-	f, err := os.Open(filepath.Join(m.Location, part.Path))
+	f, err := artifact.Open(m.Location, part.Path)
 	if err != nil {
 		return nil, damaged(part, "it cannot be read")
 	}
