@@ -41,10 +41,11 @@ const look = EditorView.theme({
   "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "color-mix(in srgb, var(--sw-accent) 22%, transparent)" },
   ".cm-panels": { backgroundColor: "var(--sw-raised)", color: "var(--sw-text)", borderColor: "var(--sw-line)" },
   ".cm-tooltip": { backgroundColor: "var(--sw-raised)", color: "var(--sw-text)", border: "1px solid var(--sw-line-strong)", borderRadius: "6px" },
-  ".cm-changedLine": { backgroundColor: "color-mix(in srgb, var(--sw-good) 12%, transparent) !important" },
-  ".cm-changedText": { background: "color-mix(in srgb, var(--sw-good) 25%, transparent) !important" },
-  ".cm-deletedChunk": { backgroundColor: "color-mix(in srgb, var(--sw-bad) 12%, transparent) !important" },
-  ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--sw-bad) 25%, transparent) !important" },
+  // Soft enough that comments and numbers keep a contrast of 4.5 on them in both themes; a line says what a tint is too weak for.
+  ".cm-changedLine": { backgroundColor: "color-mix(in srgb, var(--sw-good) 6%, transparent) !important" },
+  ".cm-changedText": { background: "color-mix(in srgb, var(--sw-good) 10%, transparent) !important", boxShadow: "inset 0 -2px var(--sw-good)" },
+  ".cm-deletedChunk": { backgroundColor: "color-mix(in srgb, var(--sw-bad) 6%, transparent) !important" },
+  ".cm-deletedChunk .cm-deletedText": { background: "color-mix(in srgb, var(--sw-bad) 10%, transparent) !important", boxShadow: "inset 0 -2px var(--sw-bad)" },
   ".cm-diagnostic": { fontFamily: "var(--mantine-font-family)", fontSize: "13px" },
 });
 
