@@ -42,7 +42,7 @@ func (s *Session) ask(ctx context.Context, u *upstream, sql string, limit time.D
 	}
 	stop := context.AfterFunc(ctx, u.cancel)
 	defer stop()
-	st := s.journal.begin(sql)
+	st := s.journal.begin(sql, time.Now())
 	if _, err = u.conn.Write(msg); err != nil {
 		return nil, u.fail(err)
 	}

@@ -44,7 +44,7 @@ func (c *client) push(o op) { c.batch = append(c.batch, o) }
 // refused tells why a statement is not carried out, and notes it: who reads the
 // receipt sees what was tried.
 func (c *client) refused(sql, why string) {
-	c.s.journal.pause(c.s.journal.begin(sql), errors.New("refused: "+why))
+	c.s.journal.pause(c.s.journal.begin(sql, time.Now()), errors.New("refused: "+why))
 	c.push(op{fail: refusal(why)})
 }
 
@@ -280,6 +280,7 @@ func (c *client) request(forward []byte, sync bool) (asked bool, err error) {
 		return false, err
 	}
 	c.owed = true
+	c.since = time.Now()
 	if _, err = c.up.conn.Write(forward); err != nil {
 		c.up.broken = true
 		return false, c.last(stateNoServer, "PostgreSQL has gone")
@@ -321,7 +322,7 @@ func (c *client) local(v verdict) {
 func (c *client) relay(o op) (failed bool, err error) {
 	p := o.portal
 	if p != nil && p.run == nil {
-		p.run = c.s.journal.begin(p.sql)
+		p.run = c.s.journal.begin(p.sql, c.since)
 	}
 	for {
 		if p != nil {
@@ -360,6 +361,7 @@ func (c *client) relay(o op) (failed bool, err error) {
 			if p != nil {
 				c.s.journal.pause(p.run, nil)
 				p.run = nil
+				c.since = time.Now()
 			}
 			return false, nil
 		}

@@ -82,6 +82,23 @@ func TestFetchSize(t *testing.T) {
 	}
 }
 
+// A statement's time is PostgreSQL's: from when it was sent, or the one before
+// it in the batch had ended, not from when its answer was read.
+func TestStatementTimes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, broker.Limits{})
+	f := b.raw(t)
+	one := []pgproto3.FrontendMessage{&pgproto3.Parse{Query: "SELECT slept FROM brief"}, &pgproto3.Bind{}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}}
+	began := time.Now()
+	f.send(append(append(append([]pgproto3.FrontendMessage{}, one...), one...), &pgproto3.Sync{})...)
+	f.until('Z')
+	whole := time.Since(began).Seconds()
+	st := b.Statements()
+	if len(st) != 2 || st[0].Seconds+st[1].Seconds < 0.2 || st[0].Seconds+st[1].Seconds > whole {
+		t.Errorf("two that sleep 0.1 s took %.3f s: %+v", whole, st)
+	}
+}
+
 func TestOneSnapshot(t *testing.T) {
 	t.Parallel()
 	if conn, err := login(); err == nil {

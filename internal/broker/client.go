@@ -53,6 +53,10 @@ type client struct {
 	skip    bool   // after an error, up to the next Sync
 	owed    bool   // PostgreSQL waits for a Sync
 	endTx   bool   // the client has ended its transaction in this batch
+	// since is when PostgreSQL began what it works at: when the batch was sent,
+	// or the statement before it in the batch had ended. Answers are there
+	// before they are read.
+	since time.Time
 
 	peeked chan struct{} // closed when the client has sent more or has gone
 

@@ -27,12 +27,12 @@ type journal struct {
 	bytes      int64
 }
 
-// begin notes a statement that is carried out now.
-func (j *journal) begin(sql string) *sparkwright.Statement {
+// begin notes a statement that PostgreSQL carries out since at.
+func (j *journal) begin(sql string, at time.Time) *sparkwright.Statement {
 	if len(sql) > maxSQL {
 		sql = sql[:maxSQL] + "…"
 	}
-	st := &sparkwright.Statement{Connection: j.connection, SQL: sql, At: time.Now().UTC()}
+	st := &sparkwright.Statement{Connection: j.connection, SQL: sql, At: at.UTC()}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.statements) < maxStatements {
