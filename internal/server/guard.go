@@ -71,6 +71,10 @@ func (s *server) guard(mux *access.Mux, next http.Handler) http.Handler {
 			return
 		}
 		pattern := mux.Pattern(r)
+		if pattern != "" && pattern != "/" {
+			// The handlers see a request of their own, so its pattern does not come back to the log.
+			telemetry.SetRoute(r.Context(), pattern[strings.Index(pattern, "/"):])
+		}
 		need := Need(pattern)
 		if !known && need != access.Nobody {
 			s.unknown(w, r)

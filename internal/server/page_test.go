@@ -1,14 +1,18 @@
 package server_test
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/sparkwright/sparkwright/internal/server"
 	"github.com/sparkwright/sparkwright/internal/server/web"
+	"github.com/sparkwright/sparkwright/internal/telemetry"
 )
 
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -93,5 +97,28 @@ func TestNoPage(t *testing.T) {
 	b := setup(t)
 	if resp, reply := b.open(t, http.MethodGet, "/", browser); !strings.Contains(reply, `"endpoints"`) || resp.StatusCode != http.StatusOK { //nolint:bodyclose // open has read and closed it
 		t.Errorf("HTTP %d: %s", resp.StatusCode, reply)
+	}
+}
+
+// TestRoutesInTheLog: a request is named by its pattern, files of the page
+// included; what no route takes has none.
+func TestRoutesInTheLog(t *testing.T) {
+	t.Parallel()
+	var cfg server.Config
+	setup(t, withPage(t), func(c *server.Config) { cfg = *c })
+	var log bytes.Buffer
+	h := telemetry.HTTP{Log: slog.New(slog.NewTextHandler(&log, nil))}.Wrap(server.New(cfg))
+	for path, route := range map[string]string{
+		"/assets/main-1.js": "/assets/", "/assets/gone.js": "/assets/", "/runs/r_1": "/runs/{id}", "/compare/a/b": "/compare/{a}/{b}",
+		"/": "/{$}", "/health": "/health", "/wp-admin": "unmatched",
+	} {
+		log.Reset()
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+		req.Host = "127.0.0.1"
+		req.Header.Set("Accept", browser)
+		h.ServeHTTP(httptest.NewRecorder(), req)
+		if !strings.Contains(log.String(), " route="+route+" ") {
+			t.Errorf("%s is not told as %s: %s", path, route, log.String())
+		}
 	}
 }
