@@ -19,6 +19,7 @@ export function ReceiptTab({ run }: { run: Run }) {
   const known = (n: number, show: (n: number) => string) => (n < 0 ? "not known" : show(n));
   const snapshot = run.result?.snapshot;
   const c = run.crosscheck;
+  const second = c?.second;
   return (
     <div className={`${classes.scroll} ${receipt.page}`} tabIndex={0} role="region" aria-label="Receipt">
       {r && (r.tables ?? []).length > 0 && (
@@ -66,10 +67,15 @@ export function ReceiptTab({ run }: { run: Run }) {
         <Facts
           title="Trust"
           facts={[
+            ["Confidence", run.confidence],
+            ["Second reading", second && { agrees: "the built-in planner's gives the same rows", differs: "the built-in planner's gives other rows", not_compared: "not compared" }[second.state]],
+            ["Read as", second?.understood],
+            ["Which is because", second?.why],
+            ["Sandbox", r?.sandbox && (r.sandbox === "off" ? "off: the code could reach all that the server's user can" : r.sandbox)],
             ["Snapshot", snapshot ? snapshot.none || clockUTC(snapshot.time) : undefined],
             ["LSN", snapshot?.lsn],
             ["Totals", c && { verified: "verified by PostgreSQL's own query", mismatch: "differ from PostgreSQL's own query", not_checked: "not checked" }[c.state]],
-            ["Because", c?.why],
+            ["Totals, because", c?.why],
             ["Expected", c?.expected],
             ["Got", c?.got],
           ]}

@@ -149,6 +149,7 @@ function Facts({ a, b }: { a: Run; b: Run }) {
     ["Statements of PostgreSQL", count(a), count(b)],
     ["Snapshot", a.result?.snapshot?.time ?? "", b.result?.snapshot?.time ?? ""],
     ["Cross-check", (a.crosscheck?.state ?? "").replace("_", " "), (b.crosscheck?.state ?? "").replace("_", " ")],
+    ["Confidence", a.confidence ?? "", b.confidence ?? ""],
     ["Tokens", tokens(a), tokens(b)],
     ["Repairs", String(a.repairs), String(b.repairs)],
   ];
