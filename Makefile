@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) $(wildcard w
 PYTHON_BESIDE := deploy internal scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web chromium bench eval cross fmt clean FORCE
+.PHONY: help fuzz mutants sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web chromium bench eval cross fmt clean FORCE
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -85,12 +85,16 @@ fuzz: ## fuzz what reads text of others, FUZZ=1m each
 	for t in FuzzManifest:./internal/artifact FuzzReply:./internal/codegen FuzzSettings:./internal/settings; do \
 		$(GO) test -run none -fuzz "^$${t%%:*}$$" -fuzztime $(or $(FUZZ),1m) $${t#*:} || exit 1; done
 
+mutants: ## leave each wall out, alone: its own test must fail
+	SPARKWRIGHT_MUTANTS=1 $(GO) test -count=1 -timeout 60m -run 'TestMutants|TestWalls' ./internal/redteam
+
 soak: build ## the long tests: hundreds of killed processes, with Spark; 1,000 runs under concurrent writers
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
 	$(GO) test -tags soak -timeout 4h -run 'Soak' ./internal/fake/lab
 	$(GO) test -run none -fuzz FuzzCheck -fuzztime 10m ./internal/sqlguard
 	for f in FuzzClient FuzzFrames FuzzScan; do $(GO) test -run none -fuzz $$f\$$ -fuzztime 5m ./internal/broker || exit 1; done
 	$(MAKE) fuzz FUZZ=10m
+	$(MAKE) mutants
 	SPARKWRIGHT_SOAK_KILLS=200 $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
 
 bench: build ## measure: both arms in one run, median of several

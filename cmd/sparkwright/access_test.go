@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -153,11 +152,14 @@ type team struct {
 func newTeam(t *testing.T) *team {
 	t.Helper()
 	testkit.Runtime(t)
-	a := newApp(strings.NewReader(""), io.Discard, io.Discard)
 	log := &lockedBuffer{}
-	a.quiet, a.log, a.home = true, slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), newHome(t)
+	a := newApp(strings.NewReader(""), io.Discard, log)
+	a.quiet, a.home = true, newHome(t)
 	t.Cleanup(a.close)
-	var err error
+	err := a.serverLog("debug")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if a.settings, err = settings.LoadEnv(a.home, func(string) string { return "" }); err != nil {
 		t.Fatal(err)
 	}

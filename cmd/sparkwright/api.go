@@ -32,7 +32,7 @@ func (a *app) serverLog(level string) error {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return &sparkwright.Error{Code: sparkwright.CodeInvalid, Message: "there is no log level " + level, Remedy: "use debug, info, warn or error"}
 	}
-	a.log = slog.New(telemetry.NewHandler(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: l})))
+	a.log = slog.New(telemetry.NewHandler(slog.NewJSONHandler(plainJSON{a.stderr}, &slog.HandlerOptions{Level: l})))
 	return nil
 }
 

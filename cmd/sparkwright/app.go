@@ -66,7 +66,7 @@ type app struct {
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
 		stdin: stdin, stdout: stdout, stderr: stderr, out: newPrinter(stderr),
-		log: slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError, ReplaceAttr: noStack})),
+		log: slog.New(slog.NewJSONHandler(plainJSON{stderr}, &slog.HandlerOptions{Level: slog.LevelError, ReplaceAttr: noStack})),
 	}
 }
 

@@ -56,6 +56,7 @@ func newVictim(t *testing.T) *victim {
 		`CREATE TABLE secrets AS SELECT '` + canary + `'::text AS password`,
 		`CREATE SEQUENCE counted`,
 		`CREATE FUNCTION evil() RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO orders VALUES (-1, -1); RETURN 1; END $$`,
+		`CREATE VIEW trap AS SELECT evil() AS n`,
 	} {
 		if _, err = v.owner.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

@@ -17,7 +17,9 @@ import (
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/executortest"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
+	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/sandbox"
+	"github.com/sparkwright/sparkwright/internal/source/files"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/testkit"
 )
@@ -72,9 +74,9 @@ func TestSpark(t *testing.T) {
 		if json.Unmarshal(row[0], &name) != nil || json.Unmarshal(row[1], &got) != nil {
 			t.Fatalf("an unreadable row: %s", row)
 		}
-		if name == "a plain read" {
-			if got != "[Row(n=100)]" {
-				t.Errorf("a plain read gives %s", got)
+		if want, ok := map[string]string{"a plain read": "[Row(n=100)]", "a pickle that is real": "True"}[name]; ok {
+			if got != want {
+				t.Errorf("%s gives %s", name, got)
 			}
 			continue
 		}
@@ -100,19 +102,31 @@ func sparkJob(t *testing.T, w *world, v *victim, s *broker.Session) sparkwright.
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A file of the run's whose metadata has a pickle, for the client to load.
+	const unpickled = "/tmp/unpickled"
+	evil := filepath.Join(t.TempDir(), "evil.parquet")
+	if err = os.WriteFile(evil, parquetOf(t, pickled(unpickled), "x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table, err := files.Inspect(t.Context(), evil, files.Options{Name: "pickled"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := &sparkwright.Catalog{Tables: []sparkwright.Table{table}}
+	readplan.NameViews(catalog)
 	facts, err := json.Marshal(map[string]any{
 		"secret": w.Secret, "other": w.Other, "results": w.Results, "runtime": w.Runtime, "canary": canaryName, "tcp": w.TCP, "pid": w.PID,
 		"url": s.JDBCURL(), "user": s.Login().User, "password": s.Login().Password,
 		"real":  fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/postgres?user=%s&password=%s&sslmode=disable&connectTimeout=3", v.conn.Port, v.conn.User, v.password),
-		"owned": canary,
+		"owned": canary, "evil": evil, "unpickled": unpickled, "pickle": string(pickled(unpickled)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	analysis := "WORLD = __import__('json').loads(" + strconv.Quote(string(facts)) + ")\n" + strings.TrimSpace(string(code))
-	script, err := jobscript.Render(jobscript.Spec{RunID: "r_red", AttemptID: "r_red-1", Location: w.Results, Analysis: analysis, PreviewRows: 1000})
+	script, err := jobscript.Render(jobscript.Spec{RunID: "r_red", AttemptID: "r_red-1", Location: w.Results, Analysis: analysis, PreviewRows: 1000, Reads: readplan.Plan(catalog, nil, readplan.Options{})})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sparkwright.Job{Attempt: sparkwright.Attempt{ID: "r_red-1", RunID: "r_red", Number: 1, Script: script}, Location: w.Results}
+	return sparkwright.Job{Attempt: sparkwright.Attempt{ID: "r_red-1", RunID: "r_red", Number: 1, Script: script}, Location: w.Results, Files: []string{evil}}
 }

@@ -130,7 +130,7 @@ func TestWire(t *testing.T) {
 	}
 	b := broker.New(slog.New(slog.DiscardHandler))
 	s, err := b.Begin(t.Context(), "r_red", "victim", &cfg.Config, broker.Limits{
-		Tables: []sparkwright.Relation{{Schema: "public", Name: "orders"}}, StatementTimeout: 20 * time.Second, Rows: 100_000,
+		Tables: []sparkwright.Relation{{Schema: "public", Name: "orders"}, {Schema: "public", Name: "trap"}}, StatementTimeout: 20 * time.Second, Rows: 100_000,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +171,12 @@ func TestWire(t *testing.T) {
 		if rows, err := w.send(&pgproto3.Query{String: "ROLLBACK"}); err != nil || rows != 0 {
 			t.Fatalf("after %q: %v", sql, err)
 		}
+	}
+	// A view of the run's tables that writes: its definition is not judged, and the
+	// transaction alone stops it.
+	attacks++
+	if rows, err := w.send(&pgproto3.Query{String: "SELECT * FROM trap"}); err == nil || rows > 0 || !strings.Contains(err.Error(), "25006") {
+		t.Errorf("a view that writes: %d rows, %v", rows, err)
 	}
 	attacks += sequences(t, w, login)
 	attacks += strangers(t, s)

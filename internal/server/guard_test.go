@@ -86,14 +86,20 @@ var refusals = map[string]struct { //nolint:gochecknoglobals // a table
 	edit   func(*http.Request)
 	status []int
 }{
-	"no login":                    {func(r *http.Request) { r.Header.Del("X-Test-User") }, []int{401}},
-	"a role that does not exist":  {func(r *http.Request) { r.Header.Set("X-Test-User", "eve/root") }, []int{403}},
-	"another host":                {func(r *http.Request) { r.Host = "evil.example" }, []int{421}},
-	"a host with a dot":           {func(r *http.Request) { r.Host = "localhost." }, []int{421}},
-	"any address":                 {func(r *http.Request) { r.Host = "0.0.0.0" }, []int{421}},
-	"a decimal address":           {func(r *http.Request) { r.Host = "2130706433" }, []int{421}},
-	"a host below localhost":      {func(r *http.Request) { r.Host = "evil.localhost:80" }, []int{421}},
-	"a user in the host":          {func(r *http.Request) { r.Host = "localhost@evil.example" }, []int{421}},
+	"no login":                   {func(r *http.Request) { r.Header.Del("X-Test-User") }, []int{401}},
+	"a role that does not exist": {func(r *http.Request) { r.Header.Set("X-Test-User", "eve/root") }, []int{403}},
+	"another host":               {func(r *http.Request) { r.Host = "evil.example" }, []int{421}},
+	"a host with a dot":          {func(r *http.Request) { r.Host = "localhost." }, []int{421}},
+	"any address":                {func(r *http.Request) { r.Host = "0.0.0.0" }, []int{421}},
+	"a decimal address":          {func(r *http.Request) { r.Host = "2130706433" }, []int{421}},
+	"a host below localhost":     {func(r *http.Request) { r.Host = "evil.localhost:80" }, []int{421}},
+	"a user in the host":         {func(r *http.Request) { r.Host = "localhost@evil.example" }, []int{421}},
+	"a name bound anew": {func(r *http.Request) { // the browser takes the page of the name for the server's own
+		_, port, _ := strings.Cut(r.Host, ":")
+		r.Host = "rebind.example:" + port
+		r.Header.Set("Origin", "http://"+r.Host)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}, []int{421}},
 	"another site by Origin":      {func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, []int{403}},
 	"another port by Origin":      {func(r *http.Request) { r.Header.Set("Origin", "http://127.0.0.1:1") }, []int{403}},
 	"a sandboxed page":            {func(r *http.Request) { r.Header.Set("Origin", "null") }, []int{403}},

@@ -345,5 +345,26 @@ def without_the_login():
     return rows(jdbc(dbtable="orders", password="wrong"))
 
 
+@attack
+def pickle_in_the_metadata_of_a_file():
+    frame = spark.table("pickled")
+    seen = (rows(frame), frame.schema.simpleString(), os.path.exists(WORLD["unpickled"]))
+    return "" if repr(seen) == "([Row(a='x')], 'struct<a:string>', False)" else seen
+
+
+@attack
+def pickle_as_the_schema_of_a_file():
+    frame = spark.read.parquet("file://" + WORLD["evil"])
+    seen = frame.schema
+    return os.path.exists(WORLD["unpickled"]) and seen
+
+
+def unpickled():
+    """The pickle does what the attacks look for, in the run's own box."""
+    __import__("pickle").loads(WORLD["pickle"].encode())
+    return os.path.exists(WORLD["unpickled"])
+
+
+reports.append(("a pickle that is real", repr(unpickled())))
 reports.append(("a plain read", repr(rows(jdbc(query="SELECT count(*)::int AS n FROM public.orders")))))
 result = spark.createDataFrame(reports, "name string, got string")
