@@ -83,8 +83,9 @@ type TableUse struct {
 
 // Timing is how long one step took.
 type Timing struct {
-	Step    string  `json:"step"`
-	Seconds float64 `json:"seconds"`
+	Step      string    `json:"step"`
+	StartedAt time.Time `json:"started_at,omitzero"` // unknown in runs of before
+	Seconds   float64   `json:"seconds"`
 }
 
 // Placement is where an attempt runs, and why there.

@@ -180,7 +180,7 @@ func (j *job) advance(ctx context.Context) (next, error) {
 		}
 		n, err = j.guarded(ctx)
 		if shown != "" {
-			j.took(shown, time.Since(began), err)
+			j.took(shown, began, err)
 		}
 	}
 	// What ends the step from outside comes before what the step says.
@@ -225,9 +225,11 @@ func (j *job) abandon(ctx context.Context) {
 	j.endReading(ctx)
 }
 
-// took notes how long a step took and how it ended.
-func (j *job) took(shown string, d time.Duration, err error) {
-	j.run.Timings = append(j.run.Timings, sparkwright.Timing{Step: shown, Seconds: d.Seconds()})
+// took notes when a step began, how long it took and how it ended.
+func (j *job) took(shown string, began time.Time, err error) {
+	j.run.Timings = append(j.run.Timings, sparkwright.Timing{
+		Step: shown, StartedAt: began.UTC().Truncate(time.Microsecond), Seconds: time.Since(began).Seconds(),
+	})
 	text := "done"
 	if err != nil {
 		text = "failed"

@@ -94,7 +94,7 @@ func run() *sparkwright.Run {
 	return &sparkwright.Run{
 		ID: "r_1", State: sparkwright.RunFailed, Question: sparkwright.Question{Text: canary}, Analysis: canary, Understood: canary,
 		Placement: sparkwright.Placement{Executor: "connect", Reason: canary}, CreatedAt: begin, FinishedAt: &end,
-		Usage: sparkwright.Usage{InputTokens: 100, OutputTokens: 20}, Timings: []sparkwright.Timing{{Step: "check", Seconds: 1.5}},
+		Usage: sparkwright.Usage{InputTokens: 100, OutputTokens: 20}, Timings: []sparkwright.Timing{{Step: "catalog"}, {Step: "check", StartedAt: begin.Add(time.Second), Seconds: 2}},
 		Fault: &sparkwright.Fault{Class: "DIVIDE_BY_ZERO", Message: canary, Log: canary},
 		Attempts: []sparkwright.Attempt{{
 			ID: "r_1-1", State: sparkwright.AttemptFailed, Script: canary, StartedAt: begin.Add(time.Second), FinishedAt: &attempt,
@@ -174,14 +174,14 @@ func TestTraces(t *testing.T) { //nolint:paralleltest // the exporter reads the 
 				for _, s := range ss.GetSpans() {
 					spans[s.GetName()] = s.String()
 					seconds := (s.GetEndTimeUnixNano() - s.GetStartTimeUnixNano()) / 1e9
-					if want := map[string]uint64{"run": 7, "attempt": 4}[s.GetName()]; want > 0 && seconds != want {
+					if want := map[string]uint64{"run": 7, "attempt": 4, "step check": 2}[s.GetName()]; want > 0 && seconds != want {
 						t.Errorf("%s took %d s", s.GetName(), seconds)
 					}
 				}
 			}
 		}
 	}
-	if len(spans) != 3 || !strings.Contains(spans["run"], "r_1") || !strings.Contains(spans["attempt"], "DIVIDE_BY_ZERO") || spans["GET unmatched"] == "" {
+	if len(spans) != 4 || spans["step check"] == "" || !strings.Contains(spans["run"], "r_1") || !strings.Contains(spans["attempt"], "DIVIDE_BY_ZERO") || spans["GET unmatched"] == "" {
 		t.Errorf("spans %v", spans)
 	}
 	close(raw)

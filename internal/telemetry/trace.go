@@ -52,8 +52,8 @@ func (t *Traces) Tracer() trace.Tracer {
 	return t.tracer
 }
 
-// Finished sends a run that has ended as a span with one span per attempt,
-// with the times at which they were.
+// Finished sends a run that has ended as a span, with one span for each of its
+// steps and attempts, with the times at which they were.
 func (t *Traces) Finished(run *sparkwright.Run) {
 	if t == nil || run.FinishedAt == nil {
 		return
@@ -63,8 +63,13 @@ func (t *Traces) Finished(run *sparkwright.Run) {
 		attribute.String("sparkwright.executor", run.Placement.Executor), attribute.Int("sparkwright.repairs", run.Repairs),
 		attribute.Int("sparkwright.input_tokens", run.Usage.InputTokens), attribute.Int("sparkwright.output_tokens", run.Usage.OutputTokens),
 	))
-	for _, step := range run.Timings {
-		span.SetAttributes(attribute.Float64("sparkwright.step."+step.Step+".seconds", step.Seconds))
+	for i := range run.Timings {
+		step := &run.Timings[i]
+		if step.StartedAt.IsZero() {
+			continue
+		}
+		_, child := t.tracer.Start(ctx, "step "+step.Step, trace.WithTimestamp(step.StartedAt), trace.WithAttributes(attribute.String("sparkwright.run_id", run.ID)))
+		child.End(trace.WithTimestamp(step.StartedAt.Add(time.Duration(step.Seconds * float64(time.Second)))))
 	}
 	if run.Fault != nil {
 		span.SetStatus(codes.Error, run.Fault.Class)
