@@ -42,6 +42,9 @@ func (s *schema) alone(question, instructions string) (*reading, *unread) {
 	if err != nil {
 		return nil, asUnread(err)
 	}
+	if t := s.unjoined(r, instructions); t != "" {
+		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The instructions join %s, and the question was read without it.", t)}
+	}
 	return r, nil
 }
 

@@ -3,6 +3,7 @@ package planner
 import (
 	"sort"
 	"strings"
+	"unicode"
 
 	"github.com/sparkwright/sparkwright"
 )
@@ -290,4 +291,25 @@ func (s *schema) could(question string) []string {
 		}
 	}
 	return out
+}
+
+// unjoined is a table that instructions say to join and a reading leaves out;
+// "" = there is none. What instructions say of joins is prose that is not
+// read, but a name with an underscore is no word of prose.
+func (s *schema) unjoined(r *reading, instructions string) string {
+	for sentence := range strings.FieldsFuncSeq(instructions, func(c rune) bool { return c == '.' || c == ';' || c == '\n' }) {
+		words := map[string]bool{}
+		for w := range strings.FieldsFuncSeq(strings.ToLower(sentence), func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
+			words[w] = true
+		}
+		if !words["join"] && !words["joined"] {
+			continue
+		}
+		for _, t := range s.tables {
+			if name := strings.ToLower(t.src.Name); strings.Contains(name, "_") && words[name] && !contains(r.views, t.view) {
+				return t.src.Name
+			}
+		}
+	}
+	return ""
 }

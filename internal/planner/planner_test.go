@@ -41,6 +41,25 @@ func questions(tb testing.TB, name string) []string {
 	return strings.Split(strings.TrimSpace(string(b)), "\n")
 }
 
+// What instructions say of joins is not read; a reading that contradicts them
+// is none.
+func TestInstructionsThatJoinMore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		question, instructions string
+		declined               bool
+	}{
+		{"Total price of books for each author", "To get the books of an author, join books with book_authors and authors.", false},
+		{"How many books are there?", "Books with an author count: join books with book_authors.", true},
+		{"How many books are there?", "A row of book_authors is one author of a book. Members join later.", false},
+	} {
+		r := ask(t, catalog(t, "library"), tt.question, tt.instructions)
+		if (r.Declined != nil) != tt.declined {
+			t.Errorf("%q, %q: %+v", tt.question, tt.instructions, r.Declined)
+		}
+	}
+}
+
 func ask(tb testing.TB, cat *sparkwright.Catalog, question, instructions string) *sparkwright.GenerateReply {
 	tb.Helper()
 	r, err := planner.New().Generate(tb.Context(), sparkwright.GenerateRequest{Question: question, Instructions: instructions, Catalog: cat})
