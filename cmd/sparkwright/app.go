@@ -288,14 +288,16 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 
 // house is what is kept, and for how long. Sessions and uploads of which no
 // run is left go with the runs.
-func house(s *settings.Settings, st *store.Store, uploads *upload.Store) supervisor.House {
+func house(home string, s *settings.Settings, st *store.Store, uploads *upload.Store) supervisor.House {
 	age := time.Duration(s.Results.KeepDays) * 24 * time.Hour
 	h := supervisor.House{Age: age, Bytes: int64(s.Results.KeepMB) << 20}
-	if age > 0 {
-		h.Also = func(ctx context.Context) error {
-			_, err := st.ForgetSessions(ctx, time.Now().Add(-age))
-			return errors.Join(err, uploads.Sweep(ctx, 24*time.Hour, st.Handles))
+	h.Also = func(ctx context.Context) error {
+		err := copies(home, s).Sweep(24 * time.Hour)
+		if age == 0 {
+			return err
 		}
+		_, failed := st.ForgetSessions(ctx, time.Now().Add(-age))
+		return errors.Join(err, failed, uploads.Sweep(ctx, 24*time.Hour, st.Handles))
 	}
 	return h
 }

@@ -2,18 +2,19 @@ package main
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/awscloud"
+	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/source/files"
+	"github.com/sparkwright/sparkwright/internal/source/objects"
 )
 
 // sampleBytes is how much of an S3 prefix is read to find its columns.
@@ -23,11 +24,11 @@ const sampleBytes = 64 << 20
 // columns are those of the first objects; a job fails on a value that does not
 // fit them.
 func s3Table(ctx context.Context, client *s3.Client, url string) (*sparkwright.Table, error) {
-	bucket, key, ok := awscloud.SplitS3(url)
-	if !ok || key == "" {
-		return nil, sparkwright.Errorf(sparkwright.CodeInvalid, "%q is not an object or a prefix in S3", url)
+	list, key, err := objects.List(ctx, client, url)
+	if err != nil {
+		return nil, err
 	}
-	what := url + " cannot be read"
+	bucket, _, _ := awscloud.SplitS3(url)
 	dir, err := os.MkdirTemp("", "sparkwright-s3-")
 	if err != nil {
 		return nil, sparkwright.Errorf(sparkwright.CodeResource, "no place for a sample of %s: %w", url, err)
@@ -35,36 +36,18 @@ func s3Table(ctx context.Context, client *s3.Client, url string) (*sparkwright.T
 	defer os.RemoveAll(dir) //nolint:errcheck // best effort; the name is ours
 	var total, read int64
 	var sample string
-	count := 0
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &key})
-	for pages.HasMorePages() && count < 20_000 {
-		page, failed := pages.NextPage(ctx)
-		if failed != nil {
-			return nil, awscloud.Error(what, failed)
+	for i, o := range list {
+		total += o.Bytes
+		if read > 0 && read+o.Bytes > sampleBytes {
+			continue
 		}
-		for i := range page.Contents {
-			o := &page.Contents[i]
-			name, size := aws.ToString(o.Key), aws.ToInt64(o.Size)
-			base := path.Base(name)
-			if size == 0 || base[0] == '_' || base[0] == '.' || name != key && !strings.HasPrefix(name, key+"/") {
-				continue
-			}
-			total += size
-			count++
-			if read > 0 && read+size > sampleBytes {
-				continue
-			}
-			read += size
-			sample = filepath.Join(dir, base)
-			if err = download(ctx, client, bucket, name, sample); err != nil {
-				return nil, awscloud.Error(what, err)
-			}
+		read += o.Bytes
+		sample = filepath.Join(dir, fmt.Sprintf("%05d-%s", i, path.Base(o.Key)))
+		if err = objects.Get(ctx, client, bucket, o, sample); err != nil {
+			return nil, awscloud.Error(url+" cannot be read", err)
 		}
 	}
-	if count == 0 {
-		return nil, sparkwright.Errorf(sparkwright.CodeNotFound, "there is nothing at %s", url)
-	}
-	if count > 1 {
+	if len(list) > 1 {
 		sample = dir
 	}
 	t, err := files.Inspect(ctx, sample, files.Options{Name: plainName(key), Schema: "s3", Location: url})
@@ -83,19 +66,16 @@ func plainName(key string) string {
 	return name
 }
 
-func download(ctx context.Context, client *s3.Client, bucket, key, dest string) error {
-	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
-	if err != nil {
-		return err
+// copies are of the tables in S3 that runs on this machine read.
+func copies(home string, s *settings.Settings) *objects.Copies {
+	return &objects.Copies{
+		Dir: filepath.Join(home, "copies"), Limit: int64(s.Spark.LocalS3MB) << 20,
+		Client: func(ctx context.Context) (*s3.Client, error) {
+			c, err := newCloud(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			return c.s3, nil
+		},
 	}
-	defer out.Body.Close()    //nolint:errcheck // read only
-	f, err := os.Create(dest) //nolint:gosec // G304: in a directory of ours
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, out.Body)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
 }

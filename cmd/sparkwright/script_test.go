@@ -10,11 +10,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/awscloud"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
+	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
+	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/testkit"
@@ -59,6 +64,7 @@ func TestScripts(t *testing.T) {
 	}
 	t.Cleanup(func() { connect.StopKept(context.Background(), spark) })
 	shared, defined := testkit.NewDatabase(t, conn, "shared"), testkit.NewDatabase(t, conn, "defined")
+	objects := s3ForScripts(t)
 	host := conn.Host + ":" + strconv.Itoa(conn.Port) + "/" + conn.Database
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -72,6 +78,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PORT", strconv.Itoa(conn.Port))
 			env.Setenv("DATABASE", conn.Database)
 			env.Setenv("PASSWORD", "canary-pw-5d1e")
+			env.Setenv("S3_URL", objects)
 			env.Setenv("SHARED_URL", shared)
 			env.Setenv("DEFINED_URL", defined)
 			env.Setenv("PGPORT", strconv.Itoa(conn.Port))
@@ -85,6 +92,29 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "terminal": onTerminal},
 	})
+}
+
+// s3ForScripts is where an S3 is that has clicks in two objects.
+func s3ForScripts(t *testing.T) string {
+	t.Helper()
+	moto, err := awsemu.Start(t.Context(), localruntime.Options{Home: testkit.Home(t), MavenURL: testkit.MavenURL(t)}, filepath.Join(t.TempDir(), "moto.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { moto.Stop(context.Background()) })
+	client := awscloud.NewS3(moto.Config())
+	if _, err = client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lake")}); err != nil {
+		t.Fatal(err)
+	}
+	for key, text := range map[string]string{
+		"clicks/a.csv": "page,seen\nhome,3\nabout,1\n", "clicks/b.csv": "page,seen\nhome,4\n", "clicks/_SUCCESS": "x", "clicksmore/c.csv": "page,seen\nhome,100\n",
+		"one.csv": "id\n7\n", "large.csv": "id\n" + strings.Repeat("1234567\n", 150_000),
+	} {
+		if _, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("lake"), Key: &key, Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return moto.URL()
 }
 
 func loadScriptData(t *testing.T, conn sparkwright.Connection) {

@@ -88,7 +88,8 @@ func (a *app) newVarying(ctx context.Context, s *settings.Settings, st *store.St
 	renew := func(ctx context.Context, s *settings.Settings, before *supervisor.Varying) (*supervisor.Varying, error) {
 		next := *before
 		next.Executors = maps.Clone(before.Executors)
-		next.Limits, next.House = limits(s), house(s, st, uploads)
+		next.Limits, next.House = limits(s), house(a.home, s, st, uploads)
+		next.Copy = copies(a.home, s).Copy
 		if part := modelPart(s); part != model {
 			var err error
 			if next.Generator, next.GeneratorName, err = a.generator(ctx, s); err != nil {

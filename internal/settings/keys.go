@@ -30,6 +30,7 @@ func fields(s *Settings) []field {
 		{key: "spark.remote", ptr: &sp.Remote, check: checkRemote, about: "Address of a Spark Connect server that is already there, `sc://HOST:PORT`. Empty: one is started. An address with a token goes into the environment variable only."},
 		{key: "spark.driver_memory", ptr: &sp.DriverMemory, check: checkMemory, about: "Memory of the local Spark server."},
 		{key: "spark.attempt_timeout_seconds", ptr: &sp.AttemptTimeoutSeconds, check: between(1, 7*24*3600), about: "Time limit of one attempt on local Spark, in seconds."},
+		{key: "spark.local_s3_mb", ptr: &sp.LocalS3MB, check: between(0, 1<<20), about: "Tables in S3 that are read on this machine are copied to it first, each up to this size, in MB; 0 = none are."},
 		{key: "spark.client_memory_mb", ptr: &sp.ClientMemoryMB, check: between(256, 1<<20), about: "Memory limit of one Python client process, in MB."},
 		{key: "spark.keep_warm_seconds", ptr: &sp.KeepWarmSeconds, check: between(0, 24*3600), about: "How long the Spark server of ask and run waits for the next command before it ends; 0 = it ends with each command."},
 		{key: "spark.pool_size", ptr: &sp.PoolSize, check: between(0, 64), about: "Python client processes that are kept ready."},

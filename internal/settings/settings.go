@@ -60,6 +60,7 @@ type Spark struct {
 	PoolSize              int // client processes that are kept ready
 	KeepWarmSeconds       int // how long a command's server waits for the next command
 	ResultPreviewRows     int
+	LocalS3MB             int // of one table in S3 that is copied to be read on this machine
 
 	S3Bucket                 string
 	LambdaFunction           string
@@ -212,7 +213,7 @@ type Runtime struct {
 func Default() *Settings {
 	return &Settings{
 		Spark: Spark{
-			Master: "local[*]", DriverMemory: "2g", AttemptTimeoutSeconds: 600,
+			Master: "local[*]", DriverMemory: "2g", AttemptTimeoutSeconds: 600, LocalS3MB: 1024,
 			ClientMemoryMB: 2048, PoolSize: 2, KeepWarmSeconds: 600, ResultPreviewRows: 100,
 			MaxRetries: 3, FileSizeThresholdMB: 100, PresignedURLExpiryHours: 24,
 			LambdaTimeoutSeconds: 300, EMRTimeoutMinutes: 10,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -29,6 +30,9 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 	if j.work.Spark.IsZero() {
 		j.work.Spark = time.Now().UTC()
 		j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "started"})
+	}
+	if err = j.copyObjects(ctx); err != nil {
+		return next{}, err
 	}
 	again := false
 	a := j.attempt()
@@ -82,6 +86,33 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 		return next{}, err
 	}
 	return j.pollStep(ctx)
+}
+
+// copyObjects has what is in S3 on this machine, when the job runs here.
+func (j *job) copyObjects(ctx context.Context) error {
+	for i := range j.reads {
+		t := j.reads[i].Table
+		if j.inAWS() || !strings.HasPrefix(t.Location, "s3://") {
+			continue
+		}
+		hither := j.s.now().Copy
+		if hither == nil {
+			return &sparkwright.Error{
+				Code: sparkwright.CodeInvalid, Message: t.QualifiedName() + " is in S3, which this machine does not read",
+				Remedy: "set spark.emr_application_id, or name a file of this machine",
+			}
+		}
+		j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "copies " + t.Location})
+		if err := j.flush(ctx); err != nil {
+			return err
+		}
+		path, err := hither(ctx, t.Location)
+		if err != nil {
+			return err
+		}
+		j.reads[i].Table.Location = "file://" + path
+	}
+	return nil
 }
 
 func (j *job) executor() (sparkwright.Executor, error) {

@@ -105,10 +105,13 @@ type Varying struct {
 	LoadResult func(location, runID, attemptID string) (*sparkwright.Manifest, error)
 	// RemoveResult removes what is at an s3:// location; nil = nothing is there.
 	RemoveResult func(ctx context.Context, location string) error
-	AWS          placement.AWS
-	Place        func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
-	Limits       Limits
-	House        House
+	// Copy says where on this machine a table of S3 is, for jobs that run here;
+	// it may make a copy first. nil = nowhere.
+	Copy   func(ctx context.Context, url string) (path string, err error)
+	AWS    placement.AWS
+	Place  func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
+	Limits Limits
+	House  House
 }
 
 // Limits bound what is accepted and what a run may cost. 0 = no limit, but for
