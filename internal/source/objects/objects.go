@@ -162,9 +162,9 @@ func (c *Copies) small(url string, list []Object) error {
 func (c *Copies) copy(ctx context.Context, client *s3.Client, url, key string, list []Object) (string, error) {
 	bucket, _, _ := awscloud.SplitS3(url)
 	state := sha256.New()
-	fmt.Fprintf(state, "%q %q\n", bucket, key)
+	_, _ = fmt.Fprintf(state, "%q %q\n", bucket, key)
 	for i := range list {
-		fmt.Fprintf(state, "%q %q %d\n", list[i].Key, list[i].ETag, list[i].Bytes)
+		_, _ = fmt.Fprintf(state, "%q %q %d\n", list[i].Key, list[i].ETag, list[i].Bytes)
 	}
 	root := filepath.Join(c.Dir, hex.EncodeToString(state.Sum(nil))[:32])
 	at := filepath.Join(root, path.Base(key)) // the name that errors of Spark show

@@ -123,8 +123,8 @@ func TestCopy(t *testing.T) {
 	if tree(t, at)["a.csv"] != "1" { // a job may be reading it
 		t.Error("the copy of before has changed")
 	}
-	if one, err := c.Copy(t.Context(), "s3://lake/one"); err != nil || filepath.Base(one) != "one" || tree(t, one)["."] != "only" {
-		t.Errorf("one object: %s, %v", one, err)
+	if one, failed := c.Copy(t.Context(), "s3://lake/one"); failed != nil || filepath.Base(one) != "one" || tree(t, one)["."] != "only" {
+		t.Errorf("one object: %s, %v", one, failed)
 	}
 	left, err := filepath.Glob(filepath.Join(c.Dir, "partly-*"))
 	if err != nil || len(left) > 0 {
