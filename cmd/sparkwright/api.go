@@ -16,6 +16,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/model/pick"
 	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/receipt"
 	"github.com/sparkwright/sparkwright/internal/result"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/server/api"
@@ -182,7 +183,9 @@ func (d *desk) Plan(ctx context.Context, req sparkwright.Request) (*api.Plan, er
 			out.Notes = append(out.Notes, t.QualifiedName()+" was never analysed: its rows are not counted")
 		}
 	}
-	out.Placement, err = placement.Decide(in)
+	if out.Placement, err = placement.Decide(in); out.Placement.Executor == placement.Connect {
+		out.Expected.Seconds = receipt.Whole(out.Bytes)
+	}
 	return out, err
 }
 

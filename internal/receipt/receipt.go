@@ -50,6 +50,10 @@ func Expect(reads []readplan.Read, cores int, pushed func(view string) bool) *sp
 	return r
 }
 
+// Whole is about how long a warm local Spark takes at most for tables of so
+// many bytes: all of them read, by one connection.
+func Whole(bytes int64) float64 { return startSeconds + float64(max(bytes, 0))/bytesPerSecond }
+
 // estimate is how many bytes the view's columns have; -1 when the number of
 // rows is not known.
 func estimate(read *readplan.Read) int64 {

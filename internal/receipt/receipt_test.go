@@ -39,6 +39,9 @@ func TestExpect(t *testing.T) {
 	if r.Expected.Connections != 3 || r.Expected.Seconds < 1.8 || r.Expected.Seconds > 1.9 {
 		t.Errorf("expected %+v", r.Expected)
 	}
+	if none, all := receipt.Whole(-1), receipt.Whole(200<<20); none != receipt.Whole(0) || none <= 0 || all-none < 1.99 || all-none > 2.01 {
+		t.Errorf("nothing takes %f s, 200 MB take %f s", none, all)
+	}
 }
 
 func TestSettle(t *testing.T) {

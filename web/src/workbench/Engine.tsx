@@ -4,8 +4,8 @@ import { useQuery } from "@tanstack/react-query";
 
 import { asProblem } from "@/api/problem";
 import { metaQuery, planQuery } from "@/api/queries";
-import type { Executor, NewRun, Plan } from "@/api/types";
-import { bytes, duration } from "@/lib/format";
+import type { Executor, NewRun } from "@/api/types";
+import { expectation } from "@/lib/expectation";
 
 import { draft, useDraft } from "./draft";
 import classes from "./Engine.module.css";
@@ -65,12 +65,4 @@ export function Engine({ connection, tables }: { connection: string; tables: rea
       </Popover.Dropdown>
     </Popover>
   );
-}
-
-/** " · about 177 MB · 1 s", as far as it is known. */
-function expectation(plan: Plan | undefined): string {
-  if (!plan) return "";
-  const usd = plan.expected.usd ? ` · $${plan.expected.usd.toFixed(2)}` : "";
-  const seconds = plan.expected.seconds > 0 ? ` · ~${duration(plan.expected.seconds)}` : "";
-  return (plan.bytes > 0 ? ` · up to ${bytes(plan.bytes)}` : "") + seconds + usd;
 }
