@@ -195,7 +195,7 @@ export function Grid(p: Props) {
         </div>
         {count === 0 && (
           <div style={{ position: "absolute", inset: `${headHeight}px 0 0`, display: "flex" }}>
-            <Panel>No row fits. The code and the filters say what was asked for.</Panel>
+            <Panel>{p.rows.filter.length > 0 ? "No row fits the filters." : "The answer has no rows: nothing in the data is as was asked. The Code tab says what was looked for."}</Panel>
           </div>
         )}
       </div>

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 
 import type { Run } from "@/api/types";
 import { bytes, clockUTC, count, duration, plural, whole } from "@/lib/format";
+import { stepName } from "@/run/Steps";
 import { executorName } from "@/workbench/Engine";
 
 import classes from "./Answer.module.css";
@@ -63,7 +64,7 @@ export function ReceiptTab({ run }: { run: Run }) {
             ["Result", run.result && `${plural(run.result.row_count, "row")}, ${bytes(run.result.bytes)} of Parquet`],
           ]}
         />
-        <Facts title="Time" facts={[...timings.map((t): [string, string] => [t.step, duration(t.seconds)]), ["expected", r && r.expected.seconds > 0 && duration(r.expected.seconds)], ["attempt", r && r.actual.seconds > 0 && duration(r.actual.seconds)]]} />
+        <Facts title="Time" facts={[...timings.map((t): [string, string] => [stepName(t.step), duration(t.seconds)]), ["Expected", r && r.expected.seconds > 0 && duration(r.expected.seconds)], ["It took", r && r.actual.seconds > 0 && duration(r.actual.seconds)]]} />
         <Facts
           title="Trust"
           facts={[

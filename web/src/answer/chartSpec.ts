@@ -32,7 +32,7 @@ export function draw(columns: readonly ResultColumn[], rows: readonly Cell[][], 
   const y = columns[chart.y];
   if (!x || !y) throw new Error("the chart has no columns");
   const series = chart.series === null ? undefined : columns[chart.series];
-  const format = { axis: { format: "~s" as const, tickCount: 6 } };
+  const format = { axis: { format: "~s" as const, tickCount: 6, labelExpr: "datum.value === 0 ? '0' : datum.label" } };
   const base = { ...size, autosize: { type: "fit" as const, contains: "padding" as const }, background: "transparent", padding: 8, config: configOf(look) };
 
   if (chart.kind === "bar") {

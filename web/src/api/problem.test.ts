@@ -27,6 +27,12 @@ describe("problemOf", () => {
     expect(p.invalid).toEqual([{ location: "body.tables", message: "unknown" }]);
   });
 
+  it("tells a person who is not logged in what to do, not a program", () => {
+    const p = problemOf(401, JSON.stringify({ title: "this needs a login", code: "unauthorized", remedy: "send Authorization: Bearer" }), headers());
+    expect(p.remedy).toMatch(/load the page anew/);
+    expect(problemOf(403, JSON.stringify({ title: "not allowed", code: "unauthorized", remedy: "ask an admin" }), headers()).remedy).toBe("ask an admin");
+  });
+
   it("takes Retry-After", () => {
     const p = problemOf(429, JSON.stringify({ title: "too many runs", code: "busy" }), headers({ "Retry-After": "5" }));
     expect([p.code, p.retryAfter, p.status]).toEqual(["busy", 5, 429]);

@@ -75,7 +75,8 @@ export function problemOf(status: number, body: string, headers: Pick<Headers, "
     code: text(doc.code) || "internal",
     status: typeof doc.status === "number" ? doc.status : status,
     because: text(doc.cause),
-    remedy: text(doc.remedy),
+    // What the server says is for programs, which send a token.
+    remedy: status === 401 ? "load the page anew: that leads to the login; runs go on meanwhile" : text(doc.remedy),
     requestId: text(doc.request_id) || (headers.get("X-Request-Id") ?? ""),
     invalid,
     retryAfter,

@@ -2,6 +2,7 @@ import { ActionIcon, CopyButton, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconCopy } from "@tabler/icons-react";
 
 import type { Fault } from "@/api/types";
+import { headline } from "@/lib/headline";
 import { sentence } from "@/shell/ProblemNote";
 
 import classes from "./FaultNote.module.css";
@@ -14,7 +15,7 @@ export function FaultNote({ fault: f, runId }: { fault: Fault; runId: string }) 
       <div className={classes.title}>
         <IconAlertTriangle size={18} aria-hidden />
         <span>
-          {sentence(f.message)}
+          {sentence(headline(f.message, f.class))}
           {f.line ? <span style={{ fontWeight: 400 }}> (line {f.line} of the code)</span> : null}
         </span>
       </div>

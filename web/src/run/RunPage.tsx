@@ -100,6 +100,7 @@ function OneRun({ id }: { id: string }) {
               <span tabIndex={r.placement.reason ? 0 : undefined}>{executorName(r.placement.executor)}</span>
             </Tooltip>
           )}
+          {r.generator === "user" && r.question.text !== "" && <span>edited code</span>}
           {r.parent && (
             <Link to="/runs/$runId" params={{ runId: r.parent }} style={{ color: "inherit" }}>
               after an earlier run

@@ -11,7 +11,7 @@ const words: Record<string, string> = {
   catalog: "Catalog", generate: "Analysis", analysis: "Analysis", check: "Check", approval: "Approval", submit: "Submit", spark: "Spark", collect: "Collect",
   understood: "Understood", repair: "Repair", retry: "Once more", move: "Moved", waiting: "Waiting", cancel: "Cancel", placement: "Placement", read: "Reading",
 };
-const word = (step: string): string => words[step] ?? step.charAt(0).toUpperCase() + step.slice(1);
+export const stepName = (step: string): string => words[step] ?? step.charAt(0).toUpperCase() + step.slice(1);
 
 /**
  * How far a run is, in one line that never changes its height: nothing below it jumps. It opens to all steps; while the run goes
@@ -24,7 +24,7 @@ export function Steps({ run, story }: { run: Run; story: RunStory }) {
   const known = story.steps.length > 0;
   const seconds = ((run.finished_at ? Date.parse(run.finished_at) : now) - Date.parse(run.created_at)) / 1000;
   const doing = story.steps.findLast((s) => s.state === "running");
-  const busy = `${doing ? word(doing.name) : run.state === "queued" ? "Waiting for its turn" : "Working"}, ${duration(Math.max(0, Math.floor(seconds)))}`;
+  const busy = `${doing ? stepName(doing.name) : run.state === "queued" ? "Waiting for its turn" : "Working"}, ${duration(Math.max(0, Math.floor(seconds)))}`;
   const share = !run.final && doing?.name === "spark" && story.progress ? done(story.progress) : 0;
   return (
     <section className={classes.steps} aria-label="Steps">
@@ -73,7 +73,7 @@ function Line({ step, now, progress }: { step: Step; now: number; progress: Prog
       ) : (
         <IconCircleCheck size={16} color="var(--sw-good)" aria-label="done" />
       )}
-      <span>{word(step.name)}</span>
+      <span>{stepName(step.name)}</span>
       <span className={classes.notes} dir="auto">
         {step.notes.join(" · ")}
         {progress && <Bar progress={progress} running={running} />}

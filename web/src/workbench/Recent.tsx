@@ -56,6 +56,7 @@ export function Recent({ bare }: { bare?: boolean }) {
                     </span>
                     <span className={`${classes.more} tabular`}>
                       {timeOfDay(r.created_at)}
+                      {r.generator === "user" && r.question.text !== "" && " · edited code"}
                       {r.row_count !== undefined && ` · ${plural(r.row_count, "row")}`}
                     </span>
                   </span>
