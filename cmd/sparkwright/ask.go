@@ -229,6 +229,8 @@ func (v *progressView) observe(run *sparkwright.Run, e sparkwright.Event) {
 		a.out.field("understood", e.Text)
 	case e.Type == sparkwright.EventStep && strings.HasPrefix(e.Text, "copies "):
 		a.out.field("copies", strings.TrimPrefix(e.Text, "copies ")+" to this machine")
+	case e.Type == sparkwright.EventStep && e.Step == "preflight":
+		a.out.field("warning", e.Text)
 	case e.Type == sparkwright.EventStep && e.Text == "started":
 		a.out.waiting(e.Step, waitingFor[e.Step])
 	case e.Type == sparkwright.EventStep && e.Step == "generate" && e.Text == "done" && run.Declined == nil:

@@ -86,7 +86,6 @@ func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, v *supervi
 	v.Executors[lambda.Name] = lambda.New(lambda.Config{
 		AWS: c.cfg, Timeout: time.Duration(s.Spark.LambdaTimeoutSeconds) * time.Second, Log: a.log,
 	})
-	v.Place = a.preflight(placement.Decide)                                                 //nolint:contextcheck // has a time limit of its own
 	v.LoadResult = func(location, runID, attemptID string) (*sparkwright.Manifest, error) { //nolint:contextcheck // has a time limit of its own
 		if !artifact.IsS3(location) {
 			return artifact.Load(location, runID, attemptID)

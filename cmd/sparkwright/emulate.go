@@ -22,6 +22,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
 	"github.com/sparkwright/sparkwright/internal/fake/emrserverless"
 	"github.com/sparkwright/sparkwright/internal/fake/lab"
+	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
 )
 
@@ -78,12 +79,17 @@ func (a *app) emulate(ctx context.Context, opt emulateOptions, command []string)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // best effort; the name is ours
 	shop := a.databases.open[demoName].login
+	owner, err := a.demoOwner(ctx, opt.breaks)
+	if err != nil {
+		return err
+	}
 	a.say("emulate", "EMR Serverless and the AWS around it are starting")
 	l, err := lab.Start(ctx, lab.Options{
 		Install: install, Dir: dir, Addr: fmt.Sprintf("127.0.0.1:%d", opt.port),
 		Timing: emrserverless.Timing{Step: 500 * time.Millisecond},
 		Database: awsemu.Database{
 			Name: demoName, Host: shop.conn.Host, Port: shop.conn.Port, Database: shop.conn.Database, User: shop.cred.User, Password: shop.cred.Password,
+			Owner: owner.User, OwnerPassword: owner.Password,
 		},
 	})
 	if err != nil {
@@ -116,6 +122,22 @@ func (a *app) emulate(ctx context.Context, opt emulateOptions, command []string)
 	a.say("emulate", "running; stop with Ctrl-C")
 	<-ctx.Done()
 	return nil
+}
+
+// demoOwner is the login of the demo's owner, when a break needs it.
+func (a *app) demoOwner(ctx context.Context, breaks []string) (sparkwright.Credentials, error) {
+	if !slices.Contains(breaks, "writer") {
+		return sparkwright.Credentials{}, nil
+	}
+	if a.databases.demo == nil || a.databases.demo.server == nil {
+		return sparkwright.Credentials{}, &sparkwright.Error{
+			Code: sparkwright.CodeConflict, Message: "the owner of the demo's database is not known here", Because: "another process runs its PostgreSQL", Remedy: "stop that one first",
+		}
+	}
+	conn := a.databases.demo.server.Connection()
+	cred, err := secret.Resolve(ctx, conn)
+	cred.User = conn.User
+	return cred, err
 }
 
 // emulatedHome writes a data directory whose settings lead to the emulated

@@ -97,6 +97,7 @@ func (a *app) newVarying(ctx context.Context, s *settings.Settings, st *store.St
 			}
 			model = part
 		}
+		next.Preflight = a.preflight(s)
 		return &next, a.awsExecutors(ctx, s, &next)
 	}
 	v := &varying{ctx: context.WithoutCancel(ctx), home: a.home, log: a.log, renew: renew, settings: s, stamp: stampOf(filepath.Join(a.home, settings.FileName))}

@@ -87,7 +87,7 @@ func (a *app) verifyPostgres(ctx context.Context, opt verifyOptions) error {
 	}
 	failed := ""
 	for _, l := range lines {
-		if !l.OK && failed == "" {
+		if !l.OK && (failed == "" || strings.HasPrefix(l.Text, "Message: ")) { // that says why the others fail
 			failed = l.Text
 		}
 	}

@@ -12,6 +12,7 @@ type Cache struct {
 	Checks func(ctx context.Context) ([]Check, error) // made anew for each look
 	Age    time.Duration                              // how long a good report is believed
 	Now    func() time.Time
+	Bad    bool // a bad report is believed too: nothing depends on it
 
 	mu   sync.Mutex
 	last *Report
@@ -19,11 +20,11 @@ type Cache struct {
 }
 
 // Report returns the last report when it is good and young, else looks. What
-// failed is always looked at again: it may have been mended.
+// failed is looked at again, unless Bad: it may have been mended.
 func (c *Cache) Report(ctx context.Context) (*Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last != nil && c.last.Level != Fail && c.Now().Sub(c.at) < c.Age {
+	if c.last != nil && (c.Bad || c.last.Level != Fail) && c.Now().Sub(c.at) < c.Age {
 		return c.last, nil
 	}
 	checks, err := c.Checks(ctx)

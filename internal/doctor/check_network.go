@@ -28,7 +28,7 @@ const workers = 10 // addresses that a job may take, with room
 
 func networkDNS(w *world) Check {
 	return Check{
-		Info: Info{ID: "network.dns", Group: "network", Title: "the VPC resolves names", How: "ec2:DescribeVpcAttribute enableDnsSupport, enableDnsHostnames", Needs: "emr.network"},
+		Info: Info{ID: "network.dns", Group: "network", Title: "the VPC resolves names", How: "ec2:DescribeVpcAttribute enableDnsSupport, enableDnsHostnames", Cheap: true, Needs: "emr.network"},
 		Run: func(ctx context.Context) Finding {
 			vpc, err := w.vpc(ctx)
 			if err != nil || vpc == "" {
@@ -98,7 +98,7 @@ func quoted(list []string) string {
 
 func networkEndpoint(w *world, service, title, id string) Check {
 	return Check{
-		Info: Info{ID: id, Group: "network", Title: "the VPC has an endpoint for " + title, How: "ec2:DescribeVpcEndpoints: state available, type Interface, private DNS, a subnet of the application", Needs: "emr.network"},
+		Info: Info{ID: id, Group: "network", Title: "the VPC has an endpoint for " + title, How: "ec2:DescribeVpcEndpoints: state available, type Interface, private DNS, a subnet of the application", Cheap: true, Needs: "emr.network"},
 		Run: func(ctx context.Context) Finding {
 			points, err := w.points(ctx)
 			if err != nil {
@@ -182,7 +182,7 @@ func (w *world) tables(ctx context.Context) ([]ec2types.RouteTable, error) {
 
 func networkS3(w *world) Check {
 	return Check{
-		Info: Info{ID: "network.endpoint.s3", Group: "network", Title: "the subnets reach S3", How: "ec2:DescribeVpcEndpoints and DescribeRouteTables: the gateway endpoint is in the route table of each subnet", Needs: "emr.network"},
+		Info: Info{ID: "network.endpoint.s3", Group: "network", Title: "the subnets reach S3", How: "ec2:DescribeVpcEndpoints and DescribeRouteTables: the gateway endpoint is in the route table of each subnet", Cheap: true, Needs: "emr.network"},
 		Run: func(ctx context.Context) Finding {
 			points, err := w.points(ctx)
 			if err != nil {
@@ -235,7 +235,7 @@ func lets(rules []ec2types.IpPermission, port int32, groups []string) bool {
 
 func networkEndpointGroups(w *world) Check {
 	return Check{
-		Info: Info{ID: "network.endpoint_groups", Group: "network", Title: "the endpoints let the jobs in", How: "ec2:DescribeSecurityGroups: 443 from the application's groups", Needs: "emr.network"},
+		Info: Info{ID: "network.endpoint_groups", Group: "network", Title: "the endpoints let the jobs in", How: "ec2:DescribeSecurityGroups: 443 from the application's groups", Cheap: true, Needs: "emr.network"},
 		Run: func(ctx context.Context) Finding {
 			points, err := w.points(ctx)
 			if err != nil {
@@ -280,12 +280,12 @@ func networkPostgres(w *world) Check {
 				return blind(err, "ec2:DescribeSecurityGroups")
 			}
 			ports := map[int]bool{5432: true}
-			for _, c := range w.Settings.Connections() {
+			for _, c := range w.connections() {
 				if c.Host != "" {
 					ports[c.Port] = true
 				}
 			}
-			if len(ports) > 1 && !slices.ContainsFunc(w.Settings.Connections(), func(c sparkwright.Connection) bool { return c.Port == 5432 }) {
+			if len(ports) > 1 && !slices.ContainsFunc(w.connections(), func(c sparkwright.Connection) bool { return c.Port == 5432 }) {
 				delete(ports, 5432)
 			}
 			for port := range ports {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -22,11 +23,17 @@ func postgresChecks(c Config) []Check {
 	if c.Login == nil {
 		return nil
 	}
-	for _, conn := range append(c.Settings.Connections(), c.Extra...) {
-		const sessions = 7 // checks below that use the shared session
-		d := newDatabase(c, conn, sessions)
-		list = append(list, postgresReach(d), postgresTLS(d), postgresLogin(d), postgresEnforced(d),
-			postgresRead(d), postgresWrite(c, d), postgresLimits(c, d), postgresReplica(d), postgresEncoding(d), postgresTypes(d))
+	for _, conn := range slices.Concat(c.connections(), c.Extra) {
+		if c.Distant[conn.Name] {
+			continue
+		}
+		d := newDatabase(c, conn)
+		of := []Check{postgresReach(d), postgresTLS(d), postgresLogin(d), postgresEnforced(d),
+			postgresRead(d), postgresWrite(c, d), postgresLimits(c, d), postgresReplica(d), postgresEncoding(d), postgresTypes(d)}
+		for i := range of {
+			of[i].done = d.close
+		}
+		list = append(list, of...)
 	}
 	return list
 }
@@ -127,8 +134,10 @@ func postgresTLS(d *database) Check {
 }
 
 func postgresLogin(d *database) Check {
+	info := d.info("login", "the login works", "logs in with the connection's secret", "postgres.tls secrets.form")
+	info.Cheap = true
 	return Check{
-		Info: d.info("login", "the login works", "logs in with the connection's secret", "postgres.tls secrets.form"),
+		Info: info,
 		Run: func(ctx context.Context) Finding {
 			var version string
 			err := d.query(ctx, func(tx pgx.Tx) error {

@@ -92,8 +92,10 @@ func (d *database) writes(ctx context.Context, tx pgx.Tx) (*writes, error) {
 
 func postgresWrite(c Config, d *database) Check {
 	var found *writes
+	info := d.info("write", "the role cannot write", "its grants: has_table_privilege for INSERT, UPDATE, DELETE, TRUNCATE; superuser; CREATE on schemas. A setting such as default_transaction_read_only does not count: code can switch it off", "postgres.login")
+	info.Cheap = true
 	check := Check{
-		Info: d.info("write", "the role cannot write", "its grants: has_table_privilege for INSERT, UPDATE, DELETE, TRUNCATE; superuser; CREATE on schemas. A setting such as default_transaction_read_only does not count: code can switch it off", "postgres.login"),
+		Info: info,
 		Run: d.looked(func(ctx context.Context, tx pgx.Tx) (Finding, error) {
 			w, err := d.writes(ctx, tx)
 			if err != nil {

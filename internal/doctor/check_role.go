@@ -22,7 +22,7 @@ func roleChecks(w *world) []Check {
 func iamTrust(w *world) Check {
 	name := w.roleName()
 	return Check{
-		Info: Info{ID: "iam.trust", Group: "iam", Title: "EMR Serverless may use the execution role", How: "iam:GetRole " + name + ", its trust policy", Needs: "aws.identity"},
+		Info: Info{ID: "iam.trust", Group: "iam", Title: "EMR Serverless may use the execution role", How: "iam:GetRole " + name + ", its trust policy", Cheap: true, Needs: "aws.identity"},
 		Run: func(ctx context.Context) Finding {
 			out, err := w.AWS.Roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 			switch {
@@ -65,7 +65,7 @@ func (w *world) inline(look func(documents map[string]policy) Finding) func(cont
 // secretARNs are the secrets of the connections.
 func (w *world) secretARNs() []string {
 	var out []string
-	for _, c := range w.Settings.Connections() {
+	for _, c := range w.connections() {
 		if arn, found := strings.CutPrefix(c.Secret, "aws-sm:"); found {
 			out = append(out, arn)
 		}
@@ -115,7 +115,7 @@ func iamSecrets(w *world) Check {
 func iamStorage(w *world) Check {
 	name := w.roleName()
 	return Check{
-		Info: Info{ID: "iam.storage", Group: "iam", Title: "the execution role may read the driver and write results", How: "evaluates the inline policies of " + name, Needs: "iam.trust settings.bucket settings.driver storage.bucket"},
+		Info: Info{ID: "iam.storage", Group: "iam", Title: "the execution role may read the driver and write results", How: "evaluates the inline policies of " + name, Cheap: true, Needs: "iam.trust settings.bucket settings.driver storage.bucket"},
 		Run: w.inline(func(documents map[string]policy) Finding {
 			bucket := "arn:aws:s3:::" + w.Settings.Spark.S3Bucket
 			driverBucket, key := splitS3(w.driverPath())

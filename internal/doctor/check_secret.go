@@ -14,7 +14,7 @@ import (
 
 func secretChecks(w *world) []Check {
 	var list []Check
-	for _, c := range w.Settings.Connections() {
+	for _, c := range w.connections() {
 		if arn, found := strings.CutPrefix(c.Secret, "aws-sm:"); found {
 			value := once(func(ctx context.Context) (map[string]any, error) { return w.secretValue(ctx, arn) })
 			list = append(list, secretsReadable(c, arn, value), secretsForm(c, arn, value))

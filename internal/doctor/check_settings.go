@@ -41,7 +41,7 @@ func settingsConnections(c Config) Check {
 	return Check{
 		Info: Info{ID: "settings.connections", Group: "settings", Title: "there is a PostgreSQL connection", How: "reads postgres.connections", Needs: "settings.file"},
 		Run: func(context.Context) Finding {
-			n := len(c.Settings.Connections()) + len(c.Extra)
+			n := len(c.connections()) + len(c.Extra)
 			if n == 0 {
 				return warn("there is no PostgreSQL connection", "postgres.connections is empty",
 					command("sparkwright connections add NAME --host HOST --database DATABASE --user sparkwright_reader --secret env:PGPASSWORD"))

@@ -26,8 +26,13 @@ type Config struct {
 	AWS   *AWS // nil when nothing of AWS is configured
 	// Login resolves a connection and its secret. Connections are those of the
 	// settings; Extra are further ones, of the demo.
-	Login      func(ctx context.Context, conn sparkwright.Connection) (sparkwright.Connection, sparkwright.Credentials, error)
-	Extra      []sparkwright.Connection
+	Login func(ctx context.Context, conn sparkwright.Connection) (sparkwright.Connection, sparkwright.Credentials, error)
+	Extra []sparkwright.Connection
+	// Only, unless nil, are the connections that are looked at, instead of the
+	// others: those of one run. Distant names those of them that this machine
+	// does not reach; nobody logs in to them.
+	Only       []sparkwright.Connection
+	Distant    map[string]bool
 	Inspect    func(ctx context.Context) (*localruntime.Status, error)
 	Install    func(ctx context.Context) error // installs the local runtime
 	Driver     func() (path string, err error) // the JDBC driver on this machine
@@ -37,6 +42,14 @@ type Config struct {
 	Save       func(change func(*settings.Settings) error) error
 	Port       int // that serve is to use; 0 = not looked at
 	Now        func() time.Time
+}
+
+// connections are those that are looked at, but for those of the demo.
+func (c Config) connections() []sparkwright.Connection {
+	if c.Only != nil {
+		return c.Only
+	}
+	return c.Settings.Connections()
 }
 
 // AWS are the services that the checks ask. Each interface is what is used

@@ -21,7 +21,6 @@ type database struct {
 	mu      sync.Mutex
 	session *pgx.Conn
 	failed  error
-	refs    int // checks that may still need the session
 }
 
 // login is a connection with everything that its secret adds.
@@ -30,8 +29,8 @@ type login struct {
 	cred sparkwright.Credentials
 }
 
-func newDatabase(c Config, conn sparkwright.Connection, checks int) *database {
-	d := &database{conn: conn, refs: checks}
+func newDatabase(c Config, conn sparkwright.Connection) *database {
+	d := &database{conn: conn}
 	d.login = once(func(ctx context.Context) (*login, error) {
 		full, cred, err := c.Login(ctx, conn)
 		return &login{full, cred}, err
@@ -39,18 +38,23 @@ func newDatabase(c Config, conn sparkwright.Connection, checks int) *database {
 	return d
 }
 
-// query runs f in a read-only transaction of the shared session. The last
-// check closes it.
+// close closes the shared session, when all checks have been made.
+func (d *database) close(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.session == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = d.session.Close(ctx) // there is nothing to lose
+	d.session = nil
+}
+
+// query runs f in a read-only transaction of the shared session.
 func (d *database) query(ctx context.Context, f func(tx pgx.Tx) error) (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	defer func() {
-		if d.refs--; d.refs == 0 && d.session != nil {
-			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			_ = d.session.Close(stop) // there is nothing to lose
-		}
-	}()
 	if d.session == nil && d.failed == nil {
 		d.session, d.failed = d.open(ctx)
 	}

@@ -84,6 +84,8 @@ type Check struct {
 	// Repair is nil when a person must mend it. It may return nil when, after
 	// Run, there is nothing to mend.
 	Repair func() *Repair
+
+	done func(ctx context.Context) // gives back what Run has shared with other checks; nil = nothing
 }
 
 // Report is what all checks found, in their order.
@@ -105,6 +107,11 @@ func Run(ctx context.Context, checks []Check) *Report {
 		group.Go(func() { found[i] = runOne(ctx, &checks[i]) })
 	}
 	group.Wait()
+	for i := range checks {
+		if checks[i].done != nil {
+			checks[i].done(ctx)
+		}
+	}
 	skipDependents(found)
 	return &Report{Level: worst(found), Findings: found, Seconds: time.Since(started).Seconds()}
 }

@@ -150,6 +150,27 @@ func (j *job) place(tables []sparkwright.Table) (sparkwright.Placement, error) {
 	return j.s.place(in)
 }
 
+// preflight looks at what would make the run fail there.
+func (j *job) preflight(ctx context.Context, p sparkwright.Placement, tables []sparkwright.Table) ([]string, error) {
+	look := j.s.now().Preflight
+	if look == nil {
+		return nil, nil
+	}
+	site, seen := Site{Placement: p}, map[string]bool{}
+	for i := range tables {
+		name := tables[i].Connection
+		db, ok := j.opened[name].(Located)
+		if !ok || seen[name] {
+			continue
+		}
+		seen[name] = true
+		c := db.Connection()
+		c.Name = name
+		site.Databases = append(site.Databases, SiteDatabase{Database: j.opened[name], Connection: c, Distant: j.distant[name]})
+	}
+	return look(ctx, site)
+}
+
 // word is what may be the name of a column in an analysis.
 var word = regexp.MustCompile(`[\pL_][\pL\pN_]*`)
 

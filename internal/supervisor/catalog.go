@@ -17,7 +17,16 @@ func (j *job) catalogStep(ctx context.Context) (next, error) {
 	if err := j.needCatalog(ctx); err != nil {
 		return next{}, err
 	}
-	if _, err := j.place(j.catalog.Tables); err != nil { // a missing setting is told before a model is paid
+	// What is missing is told before a model is paid.
+	p, err := j.place(j.catalog.Tables)
+	if err != nil {
+		return next{}, err
+	}
+	warnings, err := j.preflight(ctx, p, j.catalog.Tables)
+	for _, text := range warnings {
+		j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "preflight", Text: text})
+	}
+	if err != nil {
 		return next{}, err
 	}
 	j.enter(sparkwright.RunGenerating)

@@ -21,7 +21,7 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 	if j.req.Code != "" {
 		j.run.Analysis = j.req.Code
 		j.revise("as it was given")
-		return j.planned(j.s.cfg.ViewsOf(j.req.Code, j.catalog))
+		return j.planned(ctx, j.s.cfg.ViewsOf(j.req.Code, j.catalog))
 	}
 	req := sparkwright.GenerateRequest{Question: j.req.Question, Instructions: j.req.Instructions, Catalog: j.catalog}
 	var err error
@@ -57,7 +57,7 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 		return j.ended(nil), nil
 	}
 	if again := func(r sparkwright.Revision) bool { return r.Code == a.Code }; unrepaired(req.Repair) && (declined != nil || slices.ContainsFunc(revisions, again)) {
-		return j.planned(j.s.cfg.ViewsOf(j.run.Analysis, j.catalog))
+		return j.planned(ctx, j.s.cfg.ViewsOf(j.run.Analysis, j.catalog))
 	}
 	if declined != nil || slices.ContainsFunc(revisions, func(r sparkwright.Revision) bool { return r.Code == a.Code }) {
 		f := req.Repair.Fault
@@ -72,7 +72,7 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 	j.secondReading(a.Second)
 	j.revise(why)
 	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "understood", Text: a.Understood})
-	return j.planned(a.Views)
+	return j.planned(ctx, a.Views)
 }
 
 // verified is the answer that somebody has verified for this question, asked by
@@ -186,7 +186,7 @@ func (j *job) revise(why string) {
 }
 
 // planned goes on with an analysis that reads these views.
-func (j *job) planned(used []string) (next, error) {
+func (j *job) planned(ctx context.Context, used []string) (next, error) {
 	if err := j.plan(used); err != nil {
 		return next{}, err
 	}
@@ -196,6 +196,9 @@ func (j *job) planned(used []string) (next, error) {
 	}
 	var err error
 	if j.run.Placement, err = j.place(tables); err != nil {
+		return next{}, err
+	}
+	if _, err = j.preflight(ctx, j.run.Placement, tables); err != nil { // fewer tables may lead elsewhere
 		return next{}, err
 	}
 	j.enter(sparkwright.RunChecking)

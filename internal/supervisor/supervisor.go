@@ -107,11 +107,28 @@ type Varying struct {
 	RemoveResult func(ctx context.Context, location string) error
 	// Copy says where on this machine a table of S3 is, for jobs that run here;
 	// it may make a copy first. nil = nowhere.
-	Copy   func(ctx context.Context, url string) (path string, err error)
-	AWS    placement.AWS
-	Place  func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
-	Limits Limits
-	House  House
+	Copy  func(ctx context.Context, url string) (path string, err error)
+	AWS   placement.AWS
+	Place func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
+	// Preflight looks at what would make a run fail at its place, before a model
+	// is paid; it answers from memory where it can. What it returns beside an
+	// error is told. nil = it does not look.
+	Preflight func(ctx context.Context, site Site) (warnings []string, err error)
+	Limits    Limits
+	House     House
+}
+
+// Site is where a run goes and what it reads there.
+type Site struct {
+	Placement sparkwright.Placement
+	Databases []SiteDatabase
+}
+
+// SiteDatabase is one database of PostgreSQL that a run reads.
+type SiteDatabase struct {
+	Database   Database
+	Connection sparkwright.Connection
+	Distant    bool // this process does not reach it
 }
 
 // Limits bound what is accepted and what a run may cost. 0 = no limit, but for

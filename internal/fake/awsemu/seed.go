@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -40,6 +41,8 @@ type Database struct {
 	Database string `json:"database"`
 	User     string `json:"username"`
 	Password string `json:"password"`
+	// Owner can write. Only the break "writer" needs it.
+	Owner, OwnerPassword string `json:"-"`
 }
 
 // World is what Seed made.
@@ -317,6 +320,7 @@ func Breaks() map[string]string {
 		"secrets-endpoint": "the VPC has no endpoint for Secrets Manager",
 		"password":         "the secret holds a wrong password",
 		"role":             "the execution role does not trust EMR Serverless",
+		"writer":           "the secret holds the login of a role that can write",
 	}
 }
 
@@ -340,6 +344,11 @@ func (w *World) Break(ctx context.Context, name string) error {
 		return err
 	case "password":
 		return w.Rotate(ctx, w.db.User, "not-the-password")
+	case "writer":
+		if w.db.Owner == "" {
+			return errors.New("nothing is known of a role that can write")
+		}
+		return w.Rotate(ctx, w.db.Owner, w.db.OwnerPassword)
 	case "role":
 		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 		_, err := w.iam.UpdateAssumeRolePolicy(ctx, &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String(RoleName), PolicyDocument: &trust})
