@@ -18,7 +18,7 @@ WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) $(wildcard w
 PYTHON_BESIDE := deploy internal scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz mutants sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web chromium bench eval cross fmt clean FORCE
+.PHONY: help fuzz mutants sbom audit build demo demo-aws serve soak test check lint lint-web test-go test-python test-web chromium screenshots bench eval cross fmt clean FORCE
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,7 +62,7 @@ lint: lint-web $(TOOLS)/golangci-lint $(VENV)/.done
 	cd python && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy --strict sparkwright_client
 	$(VENV)/bin/ruff check $(PYTHON_BESIDE) && $(VENV)/bin/ruff format --check $(PYTHON_BESIDE)
 
-test-go: build
+test-go: build chromium
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
 	$(GO) test -race -p 3 -timeout 30m ./...
 
@@ -77,6 +77,11 @@ chromium: ## install Chromium for the end-to-end script of the page, when it is 
 	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 		{ apt-get install -y --no-install-recommends chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }; }; } || \
 		{ echo "the end-to-end script of the page needs Chromium: install it, or name it in CHROMIUM" >&2; exit 1; }
+
+screenshots: build chromium ## make the pictures of docs/screenshots anew, by the test of the page
+	@mkdir -p docs/screenshots
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
+	SPARKWRIGHT_SCREENSHOTS_DIR=$(CURDIR)/docs/screenshots $(GO) test -count=1 -run '^TestPage$$' ./cmd/sparkwright
 
 test-python: $(VENV)/.done
 	cd python && $(VENV)/bin/python -m pytest -q

@@ -18,6 +18,6 @@ export default tseslint.config(
   },
   {
     files: ["scripts/**", "e2e/**"],
-    languageOptions: { globals: { console: "readonly", process: "readonly", Buffer: "readonly", URL: "readonly", setTimeout: "readonly", addEventListener: "readonly", document: "readonly", getComputedStyle: "readonly" } },
+    languageOptions: { globals: { console: "readonly", process: "readonly", Buffer: "readonly", URL: "readonly", setTimeout: "readonly", addEventListener: "readonly", document: "readonly", getComputedStyle: "readonly", crypto: "readonly", fetch: "readonly", requestAnimationFrame: "readonly", performance: "readonly", HTMLInputElement: "readonly", Event: "readonly", PerformanceObserver: "readonly", history: "readonly", location: "readonly" } },
   },
 );

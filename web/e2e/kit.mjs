@@ -1,9 +1,11 @@
 // What the end-to-end tests share: a browser, a page that fails on whatever goes wrong in it, and accessibility checks.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
 import { chromium } from "playwright-core";
+
+import { indexed } from "./png.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -35,15 +37,18 @@ export async function open(browser, base, { width = 1440, height = 900, scheme =
   });
   const page = await context.newPage();
   const expected = new Set(); // statuses that a step is about
+  const provoked = []; // other errors that a step is about
   page.on("console", (m) => {
     if (m.type() !== "error") return;
     // The browser reports every status above 399, also those that a step provokes.
     const status = /status of (\d+)/.exec(m.text());
     if (status && expected.has(Number(status[1]))) return;
+    if (provoked.some((p) => p.test(m.text()))) return;
     wrong.push(`${page.url()}: ${m.text()} ${m.location().url}`);
   });
   page.on("pageerror", (e) => wrong.push(`${page.url()}: ${e.message}`));
   page.expectStatus = (n) => expected.add(n);
+  page.expectError = (pattern) => provoked.push(pattern);
   return page;
 }
 
@@ -99,5 +104,5 @@ export async function fits(page, name) {
 /** Screenshots for docs/screenshots, only when they are asked for. */
 export async function picture(page, name) {
   const dir = process.env.SPARKWRIGHT_SCREENSHOTS_DIR;
-  if (dir) await page.screenshot({ path: path.join(dir, `${name}.png`) });
+  if (dir) writeFileSync(path.join(dir, `${name}.png`), indexed(await page.screenshot()));
 }

@@ -64,6 +64,7 @@ try {
     await page.goto("/");
     await heading("Three steps to the first answer").waitFor();
     await accessible(page, "first start");
+    await picture(page, "start");
     await button("Connect your PostgreSQL").click();
     await page.getByLabel("URL").fill("postgresql://reader:secret%21@127.0.0.1:1/app");
     must("the URL fills the form", (await page.getByRole("textbox", { name: "Name" }).inputValue()) === "app" && (await page.getByLabel("URL").inputValue()) === "");
@@ -88,6 +89,8 @@ try {
     await page.waitForURL("**/ask");
     await page.getByRole("textbox", { name: "Question", exact: true }).waitFor();
     await until("the question has the focus", () => page.evaluate(() => document.activeElement?.id === "question"));
+    await until("questions are offered", async () => (await page.getByRole("region", { name: "Questions that can be answered" }).getByRole("button").count()) > 0);
+    await picture(page, "ask");
     await page.keyboard.press("Escape");
     await page.evaluate(() => document.activeElement?.blur());
     await page.keyboard.press("?");
@@ -131,16 +134,25 @@ try {
       await tab(name).click();
       await until(`${name} says ${says}`, async () => says.test((await page.getByRole("tabpanel").textContent()) ?? ""));
       await accessible(page, `answer, ${name}`);
+      if (name === "Receipt") await picture(page, "receipt");
     }
+    await until("where it would run and what it would take is shown before it is asked", async () => /Local Spark · up to .+, .+ m?s/.test((await button(/^Where it runs/).first().textContent()) ?? ""));
     await tab("Log").click();
     await accessible(page, "answer, log");
   });
 
-  await step("export: CSV, Parquet, notebook, script", async () => {
-    await tab("Table").click();
-    for (const [item, begins] of [[/CSV/, /^\w+,/], [/Parquet/, /^PAR1/], [/Notebook/, /^\{/], [/Python/, /./]]) {
+  await step("export: CSV, Parquet, notebook, script, pictures of the chart", async () => {
+    const menu = (item) => async () => {
       await button("Export").click();
-      const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: item }).click()]);
+      await page.getByRole("menuitem", { name: item }).click();
+    };
+    for (const [where, act, begins] of [
+      ["Table", menu(/CSV/), /^\w+,/], ["Table", menu(/Parquet/), /^PAR1/], ["Table", menu(/Notebook/), /^\{/], ["Table", menu(/Python/), /./],
+      ["Chart", () => button("PNG").click(), /^\x89PNG/], ["Chart", () => button("SVG").click(), /^<svg/],
+    ]) {
+      await tab(where).click();
+      if (where === "Chart") await page.getByRole("tabpanel").locator("canvas").waitFor();
+      const [download] = await Promise.all([page.waitForEvent("download"), act()]);
       const file = path.join(out, download.suggestedFilename());
       await download.saveAs(file);
       const text = readFileSync(file, "latin1");
@@ -165,6 +177,7 @@ try {
     await tab("Code").click();
     await until("the line is marked", async () => (await page.locator(".cm-lintRange-error, .cm-lint-marker-error").count()) > 0);
     await accessible(page, "failed run");
+    await picture(page, "violation");
   });
   const failed = runId();
 
@@ -211,6 +224,54 @@ try {
     const id = runId();
     await page.getByRole("region", { name: "This could be answered" }).getByRole("button").first().click();
     await ended("succeeded", id);
+  });
+
+  await step("300 columns, right-to-left text, long names, no rows", async () => {
+    const long = "a_name_of_a_column_that_does_not_end_where_one_would_like_it_to";
+    const columns = ["'שלום עולם' AS `כותרת`", `'${"word ".repeat(80)}' AS ${long}`, "CAST(NULL AS STRING) AS nothing", "'' AS empty", ...Array.from({ length: 296 }, (_, i) => `${i} AS c${i}`)];
+    await page.goto(`/runs/${perMonth}`);
+    await write(`result = spark.sql("""SELECT ${columns.join(", ")} FROM customers""")`);
+    await button("Run the edited code").click();
+    await ended("succeeded", perMonth);
+    await tab("Table").click();
+    const grid = page.getByRole("grid", { name: "Rows" });
+    const cells = grid.getByRole("gridcell");
+    await until("the first cell is shown", async () => (await cells.first().textContent()) === "שלום עולם");
+    must("it has 300 columns", (await grid.getAttribute("aria-colcount")) === "300");
+    must("right-to-left text runs so", (await cells.first().evaluate((e) => getComputedStyle(e).direction)) === "rtl");
+    must("NULL and empty text differ", (await cells.nth(2).textContent()) === "∅" && (await cells.nth(3).textContent()) === "''");
+    await grid.focus();
+    await page.keyboard.press("End");
+    await until("the last column is reached", async () => (await page.getByRole("columnheader", { name: /^c295/ }).count()) === 1);
+    must("only columns in sight are in the document", (await page.getByRole("columnheader").count()) < 60);
+    await fits(page, "300 columns");
+    await accessible(page, "300 columns");
+    const wide = runId();
+    await write("result = spark.table('customers').where('1 = 0')");
+    await button("Run the edited code").click();
+    await ended("succeeded", wide);
+    await tab("Table").click();
+    await page.getByText("The answer has no rows").waitFor();
+    await accessible(page, "no rows");
+    await tab("Chart").click();
+    await page.getByText("There are no rows to draw").waitFor();
+  });
+
+  await step("offline: it says so, and goes on by itself", async () => {
+    await page.goto("/ask");
+    page.expectError(/ERR_INTERNET_DISCONNECTED/);
+    await until("questions are offered", async () => (await page.getByRole("region", { name: "Questions that can be answered" }).getByRole("button").count()) > 0);
+    await page.context().setOffline(true);
+    await page.getByRole("textbox", { name: "Question", exact: true }).fill("How many customers are there?");
+    await page.keyboard.press("Control+Enter");
+    const banner = page.getByText("The server is not reached. Runs go on there");
+    await banner.waitFor();
+    await page.getByRole("main").getByRole("alert").waitFor();
+    await accessible(page, "offline");
+    await page.context().setOffline(false);
+    await banner.waitFor({ state: "detached" });
+    await button("Try again").click();
+    await ended("succeeded");
   });
 
   await step("code first: approval", async () => {
@@ -267,6 +328,7 @@ try {
     await button("Test shop").click();
     await page.getByRole("list", { name: "What the test saw" }).waitFor({ timeout: spark });
     await accessible(page, "connections");
+    await picture(page, "connections");
     await button("Remove app").click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await one.waitFor({ state: "detached" });
@@ -285,6 +347,7 @@ try {
     must("the secret does not come back", !(await page.content()).includes("canary-key-77"));
     await until("the value is kept", async () => (await page.getByLabel("question chars").inputValue()) === "1500");
     await accessible(page, "settings");
+    await picture(page, "settings");
     await button(/default of limits.question_chars/).click();
     await button("Save").click();
     await until("the change is saved", async () => (await page.getByRole("region", { name: "Changes" }).count()) === 0);
@@ -294,6 +357,7 @@ try {
     await page.goto("/doctor");
     await page.getByText(/Looked for/).waitFor();
     await accessible(page, "doctor");
+    await picture(page, "doctor");
   });
 
   await step("both themes, three widths", async () => {
@@ -310,7 +374,7 @@ try {
         await fits(other, name);
         // Colours do not depend on the width, and the light theme is looked at above: here for its size only.
         if (scheme === "dark") await accessible(other, name);
-        if (at.startsWith("/runs/") && at.endsWith(perMonth)) await picture(other, `answer-${width}-${scheme}`);
+        if (at === "/ask" || at.endsWith(perMonth)) await picture(other, `${at === "/ask" ? "ask" : "answer"}-${width}-${scheme}`);
       }
       await other.context().close();
     }
