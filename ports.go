@@ -136,8 +136,21 @@ type Job struct {
 	Secrets  map[string]string // environment variables for the script; never stored
 	Files    []string          // paths of this machine that the job reads, for places on it
 
+	// Query is the analysis as one statement, where PostgreSQL answers by itself.
+	Query *Query
+
 	Placement Placement // where it goes
 	Access    Access    // what it reads there; for places that grant it job by job
+}
+
+// Query is one statement of PostgreSQL that gives the answer of an analysis.
+type Query struct {
+	Connection string
+	SQL        string
+	Schema     []ResultColumn // of its rows, with Spark's types
+	Limit      int            // more rows say that the last ones are not certain; 0 = any number
+	Time       time.Duration  // at the server
+	Snapshots  []Snapshot     // for the manifest
 }
 
 // Access is what a job in AWS reads, and no more.

@@ -18,9 +18,11 @@ import (
 	"github.com/sparkwright/sparkwright/internal/broker"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/codegen"
+	"github.com/sparkwright/sparkwright/internal/crosscheck"
 	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/executor/batch"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
+	direct "github.com/sparkwright/sparkwright/internal/executor/postgres"
 	"github.com/sparkwright/sparkwright/internal/failpoint"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/placement"
@@ -57,6 +59,7 @@ type app struct {
 	varying   *varying
 	broker    *broker.Broker
 	reads     *reader.Reader
+	ways      *broker.Ways
 	runs      *supervisor.Service
 	uploads   *upload.Store
 
@@ -263,17 +266,21 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	submit := batch.New(batch.Config{
 		Runtime: rt, Master: s.Spark.Master, DriverMemory: s.Spark.DriverMemory, Timeout: timeout, Unconfined: a.sandbox.off, Sockets: cfg.Sockets,
 	})
+	reads := a.reader(s, dbs, cfg.Sockets)
 	a.varying, err = a.newVarying(ctx, s, st, a.uploads, supervisor.Varying{
 		Generator: generator, GeneratorName: name,
-		Executors: map[string]sparkwright.Executor{connect.Name: a.connect, batch.Name: submit},
+		Executors: map[string]sparkwright.Executor{
+			connect.Name: a.connect, batch.Name: submit,
+			direct.Name: direct.New(direct.Config{Ways: a.ways, Timeout: timeout, PreviewRows: s.Spark.ResultPreviewRows}),
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	svc := supervisor.New(supervisor.Config{
-		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Definitions: a.defined, //nolint:contextcheck // it looks with a context of its own
+		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Reaped: dbs.saved, Definitions: a.defined, //nolint:contextcheck // it looks with a context of its own
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
-		Reader:      a.reader(s, dbs, cfg.Sockets),
+		Reader:      reads,
 		ViewsOf:     codegen.Views, NewID: store.NewRunID,
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
 		Explain:    diagnose.Explain, Nearest: postgres.Nearest,
@@ -307,7 +314,7 @@ func limits(s *settings.Settings) supervisor.Limits {
 	return supervisor.Limits{
 		QuestionChars: s.Limits.QuestionChars, Queue: s.Limits.QueueLength, SessionRuns: s.Limits.SessionRuns,
 		Attempts: map[string]int{
-			placement.Connect: s.Limits.ConnectRuns, placement.Batch: s.Limits.BatchRuns,
+			placement.Connect: s.Limits.ConnectRuns, placement.Batch: s.Limits.BatchRuns, placement.Postgres: s.Limits.ConnectRuns,
 			placement.EMR: s.Limits.EMRRuns, placement.Lambda: s.Limits.LambdaRuns,
 		},
 		ResultBytes: int64(s.Limits.ResultMB) << 20, Repairs: s.Spark.MaxRetries, Retries: 2, Losses: 3,
@@ -321,15 +328,22 @@ func (a *app) reader(s *settings.Settings, dbs *databases, sockets string) *read
 	local := s.Spark.Remote == "" && isLocal(s.Spark.Master)
 	a.broker = broker.NewInside(a.log, sockets)
 	go broker.Warm()
+	a.ways = &broker.Ways{Broker: a.broker, Login: dbs.config, Explain: dbs.explain, Limits: broker.Limits{
+		Rows: int64(s.Limits.RunReadRows), Bytes: int64(s.Limits.RunReadMB) << 20, StatementTimeout: time.Duration(s.Limits.StatementTime) * time.Second,
+	}}
 	a.reads = reader.New(reader.Config{
-		Ways: &broker.Ways{Broker: a.broker, Login: dbs.config, Explain: dbs.explain, Limits: broker.Limits{
-			Rows: int64(s.Limits.RunReadRows), Bytes: int64(s.Limits.RunReadMB) << 20, StatementTimeout: time.Duration(s.Limits.StatementTime) * time.Second,
-		}},
-		Local: map[string]bool{placement.Connect: local, placement.Batch: local}, Translate: a.connect.Translate, Plan: a.connect.Plan,
+		Ways:  a.ways,
+		Local: map[string]bool{placement.Connect: local, placement.Batch: local}, Translate: a.connect.Translate, Direct: a.connect.Direct, Plan: a.connect.Plan,
 		Sandbox: map[string]sparkwright.SandboxState{placement.Connect: a.sandbox.state(), placement.Batch: a.sandbox.state()},
-		Rows:    artifact.Rows, Cores: runtime.NumCPU(), Log: a.log,
+		Rows:    artifact.Rows, Limits: a.checkLimits, Cores: runtime.NumCPU(), Log: a.log,
 	})
 	return a.reads
+}
+
+// checkLimits are those of the cross-check, by the settings that are in force.
+func (a *app) checkLimits() crosscheck.Limits {
+	s := a.varying.settingsNow()
+	return crosscheck.Limits{Cost: float64(s.Limits.CheckCost), Time: time.Duration(s.Limits.CheckSeconds) * time.Second}
 }
 
 // placeReason says why local Spark is the place, before the size is known.

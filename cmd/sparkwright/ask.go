@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/artifact"
+	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
@@ -29,6 +30,7 @@ type askOptions struct {
 	follow      string // a run
 	codeOnly    bool
 	batch       bool
+	engine      string
 	yes         bool
 }
 
@@ -59,14 +61,26 @@ func newAskCommand(app *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.carryOut(cmd, o, supervisor.Request{Question: args[0], Instructions: instructions})
+			if err = checkEngine(o.engine); err != nil {
+				return err
+			}
+			return app.carryOut(cmd, o, supervisor.Request{Question: args[0], Instructions: instructions, Engine: o.engine})
 		},
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.glossary, "glossary", "", "a text file that says how terms are to be read")
 	cmd.Flags().StringVar(&o.follow, "follow", "", "a run that the question follows up, or whose question back it answers: a number or words")
+	cmd.Flags().StringVar(&o.engine, "engine", "", "auto: PostgreSQL answers by itself what it answers cheaply; spark: always Spark (default: the setting spark.engine)")
 	cmd.Flags().BoolVar(&o.codeOnly, "code-only", false, "write the checked code to stdout and run nothing")
 	return cmd
+}
+
+func checkEngine(name string) error {
+	switch name {
+	case "", placement.EngineAuto, placement.EngineSpark:
+		return nil
+	}
+	return &sparkwright.Error{Code: sparkwright.CodeInvalid, Message: fmt.Sprintf("there is no engine %q", name), Remedy: "--engine auto or --engine spark"}
 }
 
 func newRunCommand(app *app) *cobra.Command {
@@ -231,6 +245,8 @@ func (v *progressView) observe(run *sparkwright.Run, e sparkwright.Event) {
 		a.out.field("copies", strings.TrimPrefix(e.Text, "copies ")+" to this machine")
 	case e.Type == sparkwright.EventStep && e.Step == "preflight":
 		a.out.field("warning", e.Text)
+	case e.Type == sparkwright.EventStep && e.Step == "move":
+		a.out.field("runs", e.Text)
 	case e.Type == sparkwright.EventStep && e.Text == "started":
 		a.out.waiting(e.Step, waitingFor[e.Step])
 	case e.Type == sparkwright.EventStep && e.Step == "generate" && e.Text == "done" && run.Declined == nil:
@@ -244,7 +260,7 @@ func (v *progressView) observe(run *sparkwright.Run, e sparkwright.Event) {
 
 var waitingFor = map[string]string{
 	"catalog": "reading the catalog", "generate": "writing the analysis",
-	"check": "checking the analysis; the first time this starts Spark", "spark": "running",
+	"check": "checking the analysis; the first time this starts Spark", "spark": "running", placement.Postgres: "running",
 }
 
 func lastTiming(run *sparkwright.Run) float64 {

@@ -83,6 +83,16 @@ func (d *databases) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// saved are the connections of everybody. The demo's server is not started for
+// them.
+func (d *databases) saved(context.Context) []string {
+	var names []string
+	for _, c := range d.conf().Connections() { //nolint:contextcheck // it has a time limit of its own
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 // Open implements supervisor.Databases.
 func (d *databases) Open(ctx context.Context, name string) (supervisor.Database, error) {
 	d.mu.Lock()
@@ -279,4 +289,24 @@ func (d *database) CancelRun(ctx context.Context, runID string) error {
 	defer src.Close()
 	_, err = src.CancelRun(ctx, runID)
 	return err
+}
+
+// Runs implements supervisor.Reapable.
+func (d *database) Runs(ctx context.Context) ([]string, error) {
+	src, err := d.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return src.Runs(ctx)
+}
+
+// EndRun implements supervisor.Reapable.
+func (d *database) EndRun(ctx context.Context, runID string) (int, error) {
+	src, err := d.dial(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	return src.EndRun(ctx, runID)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/codegen"
 	"github.com/sparkwright/sparkwright/internal/eval"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/store"
@@ -351,7 +352,7 @@ func (p *pipeline) Ask(ctx context.Context, q *eval.Question) (*eval.Reply, erro
 		}
 		parent = run.ID
 	}
-	run, err := p.svc.Ask(ctx, supervisor.Request{Question: q.Question, Instructions: q.Glossary(), Connection: q.Database, Parent: parent})
+	run, err := p.svc.Ask(ctx, supervisor.Request{Question: q.Question, Instructions: q.Glossary(), Connection: q.Database, Parent: parent, Engine: placement.EngineSpark})
 	if run == nil || ctx.Err() != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}

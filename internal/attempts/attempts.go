@@ -57,6 +57,7 @@ type Attempt struct {
 	Script  string // path of the file
 	Secrets map[string]string
 	Files   []string // of this machine, that it reads
+	Query   *sparkwright.Query
 
 	handle  sparkwright.Handle
 	stop    context.CancelCauseFunc
@@ -93,7 +94,7 @@ func (s *Set) Submit(ctx context.Context, job sparkwright.Job) (sparkwright.Hand
 	}
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	a := &Attempt{
-		Data: data, Script: script, Secrets: job.Secrets, Files: job.Files, stop: stop, changed: make(chan struct{}),
+		Data: data, Script: script, Secrets: job.Secrets, Files: job.Files, Query: job.Query, stop: stop, changed: make(chan struct{}),
 		handle:  sparkwright.Handle{Version: 1, Executor: s.name, Data: raw},
 		outcome: sparkwright.Outcome{State: sparkwright.AttemptSubmitted},
 	}

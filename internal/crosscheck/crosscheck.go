@@ -83,7 +83,7 @@ func Check(ctx context.Context, t Translation, m *sparkwright.Manifest, ask Aske
 		return no("two columns have one name")
 	}
 	sql := query(t.SQL, m.Schema, columns)
-	cost, err := explain(ctx, ask, sql, lim.Time)
+	cost, _, err := Explain(ctx, ask, sql, lim.Time)
 	if err != nil {
 		return no("PostgreSQL does not take the translated query: " + err.Error())
 	}
@@ -168,21 +168,22 @@ func query(inner string, schema []sparkwright.ResultColumn, columns []total) str
 	return fmt.Sprintf("SELECT %s FROM (%s) AS q (%s)", strings.Join(parts, ", "), inner, strings.Join(names, ", "))
 }
 
-// explain is the cost that PostgreSQL expects.
-func explain(ctx context.Context, ask Asker, sql string, limit time.Duration) (float64, error) {
+// Explain is the cost and the number of rows that PostgreSQL expects.
+func Explain(ctx context.Context, ask Asker, sql string, limit time.Duration) (cost, count float64, err error) {
 	rows, err := ask(ctx, "EXPLAIN (FORMAT JSON) "+sql, limit)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var plans []struct {
 		Plan struct {
 			Cost float64 `json:"Total Cost"`
+			Rows float64 `json:"Plan Rows"`
 		}
 	}
 	if len(rows) != 1 || len(rows[0]) != 1 || rows[0][0] == nil || json.Unmarshal([]byte(*rows[0][0]), &plans) != nil || len(plans) != 1 {
-		return 0, errors.New("its plan cannot be read")
+		return 0, 0, errors.New("its plan cannot be read")
 	}
-	return plans[0].Plan.Cost, nil
+	return plans[0].Plan.Cost, plans[0].Plan.Rows, nil
 }
 
 // result is a total as the job wrote the rows.

@@ -34,7 +34,7 @@ func Compare(ctx context.Context, second sparkwright.SecondReading, t Translatio
 		return say(sparkwright.SecondNotCompared, fmt.Sprintf("the answer has more than %d rows", maxCompared))
 	}
 	sql := fmt.Sprintf("SELECT * FROM (%s) AS q LIMIT %d", t.SQL, maxCompared+1)
-	cost, err := explain(ctx, ask, sql, lim.Time)
+	cost, _, err := Explain(ctx, ask, sql, lim.Time)
 	if err != nil {
 		return say(sparkwright.SecondNotCompared, "PostgreSQL does not take the translated query: "+err.Error())
 	}

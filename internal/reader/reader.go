@@ -10,6 +10,7 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/crosscheck"
+	"github.com/sparkwright/sparkwright/internal/direct"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/receipt"
@@ -25,9 +26,12 @@ type Config struct {
 	// Sandbox says for each place whether generated code is locked in there.
 	Sandbox map[string]sparkwright.SandboxState
 	// Plan is Spark's formatted plan of an analysis over the views of a prologue.
-	Plan   func(ctx context.Context, runID, code, prologue string, env map[string]string, files []string) (string, error)
+	Plan func(ctx context.Context, runID, code, prologue string, env map[string]string, files []string) (string, error)
+	// Direct turns an analysis into one statement with Spark's very answer; nil =
+	// PostgreSQL answers nothing by itself.
+	Direct func(ctx context.Context, runID, code string, views []direct.View) (direct.Statement, error)
 	Rows   crosscheck.Rows
-	Limits crosscheck.Limits
+	Limits func() crosscheck.Limits // nil = the defaults
 	Cores  int
 	Log    *slog.Logger
 }
@@ -41,7 +45,8 @@ var _ supervisor.Reader = (*Reader)(nil)
 func New(cfg Config) *Reader { return &Reader{cfg: cfg} }
 
 // Begin implements supervisor.Reader.
-func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright.Attempt, reads []readplan.Read, dbs map[string]supervisor.Database) (supervisor.Reading, error) {
+func (r *Reader) Begin(ctx context.Context, o supervisor.Opening) (supervisor.Reading, error) {
+	run, a, reads := o.Run, o.Attempt, o.Reads
 	goesOn := a.Handle != nil && run.Receipt != nil // its script is written
 	if !goesOn {
 		var earlier []sparkwright.Statement // of attempts before
@@ -53,7 +58,7 @@ func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright
 	}
 	run.Receipt.Sandbox = r.cfg.Sandbox[run.Placement.Executor]
 	if !r.cfg.Local[run.Placement.Executor] {
-		return &direct{runID: run.ID, dbs: dbs, reads: reads, code: a.Analysis}, nil
+		return &elsewhere{runID: run.ID, dbs: o.Databases, reads: reads, code: a.Analysis}, nil
 	}
 	b := &brokered{r: r, runID: run.ID, reads: reads, began: a.StartedAt, ways: map[string]sparkwright.Way{}}
 	for _, name := range jobscript.ConnectionsOf(reads) {
@@ -70,10 +75,17 @@ func (r *Reader) Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright
 			}
 		}
 	}
-	if !goesOn {
+	if !goesOn && o.Direct != nil {
+		b.answer(ctx, run, a.Analysis, o.Direct)
+	}
+	if !goesOn && b.query == nil {
 		b.plan(ctx, run, a.Analysis)
 	}
-	b.translation = r.translate(ctx, run.ID, a.Analysis, reads, b.names)
+	if b.query != nil {
+		b.translation = crosscheck.Translation{Why: "PostgreSQL itself gave the answer"}
+	} else {
+		b.translation = r.translate(ctx, run.ID, a.Analysis, reads, b.names)
+	}
 	if second := secondOf(run); second != nil {
 		b.second = r.translateSecond(ctx, run.ID, second, b.names)
 	}
@@ -102,6 +114,8 @@ type brokered struct {
 	guards      map[string]readplan.Guard
 	translation crosscheck.Translation
 	second      crosscheck.Translation // of the planner's reading
+	query       *sparkwright.Query     // when PostgreSQL answers by itself
+	reason      string
 }
 
 // URL implements supervisor.Reading.
@@ -125,6 +139,9 @@ func (b *brokered) Snapshots() []sparkwright.Snapshot {
 // Guard implements supervisor.Reading.
 func (b *brokered) Guard(connection string) readplan.Guard { return b.guards[connection] }
 
+// Query implements supervisor.Reading.
+func (b *brokered) Query() (q *sparkwright.Query, reason string) { return b.query, b.reason }
+
 // Cancel implements supervisor.Reading.
 func (b *brokered) Cancel() { b.r.cfg.Ways.Cancel(b.runID) }
 
@@ -137,9 +154,9 @@ func (b *brokered) End(ctx context.Context, run *sparkwright.Run) {
 	defer cancel()
 	if run.Result != nil {
 		second := secondOf(run)
-		run.Crosscheck = crosscheck.Check(ctx, b.translation, run.Result, b.ask, b.r.cfg.Rows, b.r.cfg.Limits)
+		run.Crosscheck = crosscheck.Check(ctx, b.translation, run.Result, b.ask, b.r.cfg.Rows, b.r.limits())
 		if second != nil {
-			run.Crosscheck.Second = crosscheck.Compare(ctx, *second, b.second, run.Result, b.ask, b.r.cfg.Rows, b.r.cfg.Limits)
+			run.Crosscheck.Second = crosscheck.Compare(ctx, *second, b.second, run.Result, b.ask, b.r.cfg.Rows, b.r.limits())
 		}
 	}
 	b.close(ctx, run)
@@ -181,8 +198,16 @@ func (r *Reader) translate(ctx context.Context, runID, code string, reads []read
 	return t
 }
 
-// direct has jobs elsewhere reach the databases by themselves.
-type direct struct {
+// limits are those of the cross-check at this moment.
+func (r *Reader) limits() crosscheck.Limits {
+	if r.cfg.Limits == nil {
+		return crosscheck.Limits{}
+	}
+	return r.cfg.Limits()
+}
+
+// elsewhere has jobs on other machines reach the databases by themselves.
+type elsewhere struct {
 	runID string
 	dbs   map[string]supervisor.Database
 	reads []readplan.Read
@@ -190,26 +215,29 @@ type direct struct {
 }
 
 // URL implements supervisor.Reading.
-func (d *direct) URL(connection string) (string, error) { return d.dbs[connection].JDBCURL(d.runID) }
+func (d *elsewhere) URL(connection string) (string, error) { return d.dbs[connection].JDBCURL(d.runID) }
 
 // Credentials implements supervisor.Reading.
-func (d *direct) Credentials(connection string) sparkwright.Credentials {
+func (d *elsewhere) Credentials(connection string) sparkwright.Credentials {
 	return d.dbs[connection].Credentials()
 }
 
 // Snapshots implements supervisor.Reading.
-func (d *direct) Snapshots() []sparkwright.Snapshot { return nil }
+func (d *elsewhere) Snapshots() []sparkwright.Snapshot { return nil }
 
 // Guard implements supervisor.Reading: elsewhere the plan is not known before.
-func (d *direct) Guard(connection string) readplan.Guard {
+func (d *elsewhere) Guard(connection string) readplan.Guard {
 	return readplan.AllGuards(d.reads, d.code)[connection]
 }
 
+// Query implements supervisor.Reading.
+func (d *elsewhere) Query() (*sparkwright.Query, string) { return nil, "" }
+
 // Cancel implements supervisor.Reading.
-func (d *direct) Cancel() {}
+func (d *elsewhere) Cancel() {}
 
 // End implements supervisor.Reading.
-func (d *direct) End(_ context.Context, run *sparkwright.Run) {
+func (d *elsewhere) End(_ context.Context, run *sparkwright.Run) {
 	if run.Result != nil {
 		const why = "its snapshot is not held here"
 		second := secondOf(run)

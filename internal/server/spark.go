@@ -126,6 +126,7 @@ func wanted(platform, engine string) string {
 
 // carryOut submits the request, waits for the end of its run, and answers.
 func (s *server) carryOut(w http.ResponseWriter, r *http.Request, req sparkwright.Request, id, platform string, generated bool) {
+	req.Engine = "spark" // what the contract is about
 	run, err := s.cfg.Runs.Submit(r.Context(), req)
 	if err != nil {
 		s.fail(w, err, map[string]any{"session_id": id})

@@ -44,6 +44,9 @@ func TestGenerateOutcomes(t *testing.T) {
 			if got["success"] != tt.success {
 				t.Fatalf("reply %v", got)
 			}
+			if asked := b.runs.only(t); asked.Engine != "spark" {
+				t.Errorf("engine %q", asked.Engine)
+			}
 			said, _ := got["error"].(string)
 			if tt.success {
 				result, _ := got["result"].(map[string]any)
@@ -273,7 +276,7 @@ func TestExecute(t *testing.T) {
 				}
 				return
 			}
-			tt.want.Session, tt.want.OutputPath = longID, "s3://b/out"
+			tt.want.Session, tt.want.OutputPath, tt.want.Engine = longID, "s3://b/out", "spark"
 			if diff := cmp.Diff(tt.want, b.runs.only(t)); diff != "" {
 				t.Error(diff)
 			}

@@ -60,7 +60,10 @@ type Spark struct {
 	PoolSize              int // client processes that are kept ready
 	KeepWarmSeconds       int // how long a command's server waits for the next command
 	ResultPreviewRows     int
-	LocalS3MB             int // of one table in S3 that is copied to be read on this machine
+	LocalS3MB             int    // of one table in S3 that is copied to be read on this machine
+	Engine                string // auto or spark
+	DirectCost            int    // of EXPLAIN, up to which PostgreSQL answers by itself
+	DirectSeconds         int    // that it may take then
 
 	S3Bucket                 string
 	LambdaFunction           string
@@ -144,6 +147,8 @@ type Limits struct {
 	RunReadRows   int // that a run may read of a database; 0 = any number
 	RunReadMB     int // the same in MB
 	StatementTime int // seconds that one statement of a run may take; 0 = any time
+	CheckCost     int // of EXPLAIN, for the cross-check of an answer
+	CheckSeconds  int // the same in time
 	BodyKB        int // of a request
 	Requests      int // served at once
 	Readers       int // connections that follow events, in all
@@ -214,7 +219,7 @@ func Default() *Settings {
 	return &Settings{
 		Spark: Spark{
 			Master: "local[*]", DriverMemory: "2g", AttemptTimeoutSeconds: 600, LocalS3MB: 1024,
-			ClientMemoryMB: 2048, PoolSize: 2, KeepWarmSeconds: 600, ResultPreviewRows: 100,
+			ClientMemoryMB: 2048, PoolSize: 2, KeepWarmSeconds: 600, ResultPreviewRows: 100, Engine: "auto", DirectCost: 20_000, DirectSeconds: 10,
 			MaxRetries: 3, FileSizeThresholdMB: 100, PresignedURLExpiryHours: 24,
 			LambdaTimeoutSeconds: 300, EMRTimeoutMinutes: 10,
 			ExecutorMemory: "4g", ExecutorCores: 2, LogGroup: "/aws/emr-serverless",
@@ -227,7 +232,7 @@ func Default() *Settings {
 		Results: Results{MinFreeMB: 200, KeepDays: 30, KeepMB: 20_480},
 		Limits: Limits{
 			QuestionChars: 4000, UploadMB: 32, QueueLength: 500, SessionRuns: 10, ConnectRuns: 4, BatchRuns: 2, EMRRuns: 15, LambdaRuns: 15,
-			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800,
+			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800, CheckCost: 2_000_000, CheckSeconds: 10,
 			BodyKB: 1024, Requests: 256, Readers: 4000, ClientReaders: 64, PageRows: 10_000, ResultCacheMB: 2048, ClientRate: 100,
 		},
 		Auth:    Auth{OIDCRoleClaim: "roles", SessionHours: 12},

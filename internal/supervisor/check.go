@@ -37,6 +37,7 @@ func (j *job) checkStep(ctx context.Context) (next, error) {
 	if f := j.weigh(rep.Findings); f != nil {
 		return next{}, &faultError{f}
 	}
+	j.work.Schema, j.work.NotDirect = rep.Schema, false
 	j.remember(ctx)
 	switch {
 	case j.req.CodeOnly:

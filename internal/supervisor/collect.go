@@ -47,7 +47,7 @@ func (j *job) tooLarge(m *sparkwright.Manifest) error {
 // sparkTook notes how long the attempt took.
 func (j *job) sparkTook(err error) {
 	if !j.work.Spark.IsZero() {
-		j.took("spark", j.work.Spark, err)
+		j.took(j.engine(), j.work.Spark, err)
 		j.work.Spark = time.Time{}
 	}
 }

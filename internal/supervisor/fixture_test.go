@@ -21,6 +21,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/executor/batch"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
+	direct "github.com/sparkwright/sparkwright/internal/executor/postgres"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/reader"
@@ -34,6 +35,7 @@ import (
 func TestMain(m *testing.M) {
 	pgembed.KeeperMain()
 	sandbox.HelperMain()
+	holdMain()
 	os.Exit(m.Run())
 }
 
@@ -75,7 +77,8 @@ ANALYZE;
 
 const canary = "canary-pw-7f3a"
 
-func setup(t *testing.T) *bundle {
+// embedded is a PostgreSQL with the fixture, and its owner's connection.
+func embedded(t *testing.T) (sparkwright.Connection, *pgx.Conn) {
 	t.Helper()
 	srv, err := pgembed.Start(t.Context(), pgembed.Options{
 		Dir: filepath.Join(t.TempDir(), "pg"), CacheDir: filepath.Join(testkit.Home(t), "runtime", "postgres"),
@@ -96,12 +99,23 @@ func setup(t *testing.T) *bundle {
 		t.Fatal(err)
 	}
 	delete(cfg.RuntimeParams, "default_transaction_read_only")
-	b := &bundle{results: filepath.Join(t.TempDir(), "results"), runsDB: filepath.Join(t.TempDir(), "runs.db")}
-	if b.owner, err = pgx.ConnectConfig(t.Context(), cfg); err != nil {
+	owner, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.owner.Close(context.Background()) })
-	b.exec(t, fixture)
+	t.Cleanup(func() { _ = owner.Close(context.Background()) })
+	if _, err = owner.Exec(t.Context(), fixture); err != nil {
+		t.Fatal(err)
+	}
+	return conn, owner
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	b := &bundle{results: filepath.Join(t.TempDir(), "results"), runsDB: filepath.Join(t.TempDir(), "runs.db")}
+	var conn sparkwright.Connection
+	var err error
+	conn, b.owner = embedded(t)
 	b.reader = &database{conn: conn, cred: sparkwright.Credentials{User: "reader", Password: canary}}
 	b.reader.conn.User = "reader"
 	narrow := &database{conn: conn, cred: sparkwright.Credentials{User: "narrow", Password: canary}}
@@ -120,10 +134,12 @@ func setup(t *testing.T) *bundle {
 	dbs := databases{"t": b.reader, "narrow": narrow}
 	b.broker = broker.NewInside(slog.New(slog.DiscardHandler), sockets)
 	t.Cleanup(func() { b.broker.Close(context.Background()) })
+	ways := &broker.Ways{Broker: b.broker, Login: dbs.config, Explain: func(_ context.Context, _ string, err error) error { return postgres.Interpret(conn, err) }}
 	b.config = supervisor.Config{
 		Varying: supervisor.Varying{
-			Generator: planner.New(), GeneratorName: "planner", LoadResult: artifact.Load,
+			Generator: planner.New(), GeneratorName: "planner", LoadResult: artifact.Load, Direct: supervisor.DirectLimits{Cost: 20_000, Time: time.Minute},
 			Executors: map[string]sparkwright.Executor{
+				direct.Name:  direct.New(direct.Config{Ways: ways, PreviewRows: 100}),
 				connect.Name: b.spark, batch.Name: batch.New(batch.Config{Runtime: rt, Master: "local[2]", DriverMemory: "1g", Sockets: sockets}),
 			},
 			Limits: supervisor.Limits{QuestionChars: 4000, Repairs: 3, Losses: 3},
@@ -131,7 +147,7 @@ func setup(t *testing.T) *bundle {
 		Store: b.store, Databases: dbs,
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return b.spark.Client(ctx, runID) },
 		Reader: reader.New(reader.Config{
-			Ways:  &broker.Ways{Broker: b.broker, Login: dbs.config, Explain: func(_ context.Context, _ string, err error) error { return postgres.Interpret(conn, err) }},
+			Ways: ways, Direct: b.spark.Direct,
 			Local: map[string]bool{connect.Name: true, batch.Name: true}, Translate: b.spark.Translate, Plan: b.spark.Plan, Rows: artifact.Rows, Cores: 2, Log: slog.New(slog.DiscardHandler),
 		}),
 		ViewsOf: codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
@@ -234,6 +250,24 @@ func (d *database) CancelRun(ctx context.Context, runID string) error {
 	defer src.Close()
 	_, err = src.CancelRun(ctx, runID)
 	return err
+}
+
+func (d *database) Runs(ctx context.Context) ([]string, error) {
+	src, err := postgres.Open(ctx, d.conn, d.cred)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return src.Runs(ctx)
+}
+
+func (d *database) EndRun(ctx context.Context, runID string) (int, error) {
+	src, err := postgres.Open(ctx, d.conn, d.cred)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	return src.EndRun(ctx, runID)
 }
 
 // eventually waits for something that ends soon.

@@ -190,12 +190,8 @@ func (j *job) planned(ctx context.Context, used []string) (next, error) {
 	if err := j.plan(used); err != nil {
 		return next{}, err
 	}
-	tables := make([]sparkwright.Table, 0, len(j.reads))
-	for i := range j.reads {
-		tables = append(tables, j.reads[i].Table)
-	}
-	var err error
-	if j.run.Placement, err = j.place(tables); err != nil {
+	tables, err := j.placeReads()
+	if err != nil {
 		return next{}, err
 	}
 	if _, err = j.preflight(ctx, j.run.Placement, tables); err != nil { // fewer tables may lead elsewhere

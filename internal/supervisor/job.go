@@ -62,6 +62,10 @@ type work struct {
 	Spark    time.Time `json:"spark,omitzero"`     // when the last attempt began
 	Waits    string    `json:"waits,omitempty"`    // what the run was last said to wait for
 	Linted   bool      `json:"linted,omitempty"`   // the lint has sent the code back once
+	// Schema is the answer's by the dry run; NotDirect, that PostgreSQL could not
+	// answer by itself after all.
+	Schema    []sparkwright.ResultColumn `json:"schema,omitempty"`
+	NotDirect bool                       `json:"not_direct,omitempty"`
 }
 
 // job is one run under way in this process.

@@ -492,11 +492,11 @@ type oneReading struct {
 	attempt string
 }
 
-func (r *reading) Begin(_ context.Context, _ *sparkwright.Run, a *sparkwright.Attempt, _ []readplan.Read, _ map[string]supervisor.Database) (supervisor.Reading, error) {
+func (r *reading) Begin(_ context.Context, o supervisor.Opening) (supervisor.Reading, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.begun[a.ID]++
-	return &oneReading{of: r, attempt: a.ID}, nil
+	r.begun[o.Attempt.ID]++
+	return &oneReading{of: r, attempt: o.Attempt.ID}, nil
 }
 
 func (*oneReading) URL(string) (string, error) { return "jdbc:postgresql://h/d", nil }
@@ -504,6 +504,7 @@ func (*oneReading) URL(string) (string, error) { return "jdbc:postgresql://h/d",
 func (*oneReading) Credentials(string) sparkwright.Credentials { return sparkwright.Credentials{} }
 func (*oneReading) Snapshots() []sparkwright.Snapshot          { return nil }
 func (*oneReading) Guard(string) readplan.Guard                { return readplan.Guard{} }
+func (*oneReading) Query() (*sparkwright.Query, string)        { return nil, "" }
 func (*oneReading) Cancel()                                    {}
 func (o *oneReading) End(_ context.Context, run *sparkwright.Run) {
 	o.of.mu.Lock()

@@ -111,7 +111,7 @@ func (j *job) lost(ctx context.Context, a *sparkwright.Attempt) (next, error) {
 	}
 	j.sparkTook(err)
 	j.endReading(ctx)
-	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "lost with its server; made once more"})
+	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: j.engine(), Text: "lost with its server; made once more"})
 	return next{step: stepSubmit}, nil
 }
 

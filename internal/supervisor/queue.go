@@ -125,6 +125,10 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.worked.Go(func() { s.every(s.cfg.Timing.Look, "runs not reconciled", s.reconcile) })
 	s.worked.Go(func() { s.every(sweepEvery, "old runs not all removed", s.Sweep) })
+	s.worked.Go(func() {
+		s.Reap(s.ctx)
+		s.every(sweepEvery, "backends not looked for", func(ctx context.Context) error { s.Reap(ctx); return nil })
+	})
 	return nil
 }
 

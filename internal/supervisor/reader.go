@@ -15,7 +15,24 @@ type Reader interface {
 	// Begin is called before the attempt's script is rendered. It may change
 	// reads. After a change of process it is called again for an attempt that
 	// goes on.
-	Begin(ctx context.Context, run *sparkwright.Run, a *sparkwright.Attempt, reads []readplan.Read, dbs map[string]Database) (Reading, error)
+	Begin(ctx context.Context, o Opening) (Reading, error)
+}
+
+// Opening is what a Reader gets of an attempt.
+type Opening struct {
+	Run       *sparkwright.Run
+	Attempt   *sparkwright.Attempt
+	Reads     []readplan.Read
+	Databases map[string]Database
+	// Direct asks whether PostgreSQL can answer by itself; nil = Spark shall.
+	Direct *Direct
+}
+
+// Direct says what PostgreSQL may answer by itself.
+type Direct struct {
+	Schema []sparkwright.ResultColumn // of the answer, by the dry run on Spark
+	Cost   float64                    // that PostgreSQL may expect
+	Time   time.Duration              // that it may take
 }
 
 // Reading is what one attempt reads through.
@@ -28,6 +45,9 @@ type Reading interface {
 	Snapshots() []sparkwright.Snapshot
 	// Guard is what Spark may not hand to the database of a connection.
 	Guard(connection string) readplan.Guard
+	// Query is the statement with which PostgreSQL answers by itself, and why;
+	// nil = Spark carries the attempt out.
+	Query() (q *sparkwright.Query, reason string)
 	// Cancel stops at once what the attempt reads, and refuses the rest.
 	Cancel()
 	// End is called once when the attempt is over, in whatever way. It may add
@@ -55,6 +75,9 @@ func (d *direct) Snapshots() []sparkwright.Snapshot { return nil }
 // Guard implements Reading.
 func (d *direct) Guard(string) readplan.Guard { return readplan.Guard{} }
 
+// Query implements Reading.
+func (d *direct) Query() (*sparkwright.Query, string) { return nil, "" }
+
 // Cancel implements Reading.
 func (d *direct) Cancel() {}
 
@@ -74,7 +97,7 @@ func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 	}
 	j.describeSecond()
 	var err error
-	j.reading, err = j.s.cfg.Reader.Begin(ctx, j.run, a, j.reads, j.opened)
+	j.reading, err = j.s.cfg.Reader.Begin(ctx, Opening{Run: j.run, Attempt: a, Reads: j.reads, Databases: j.opened, Direct: j.mayBeDirect(a)})
 	return err
 }
 

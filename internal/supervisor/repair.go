@@ -35,6 +35,8 @@ func (j *job) failed(ctx context.Context, err error) (next, error) {
 	j.endReading(ctx)
 	j.letGo(ctx)
 	switch {
+	case j.sparkInstead(f):
+		return next{step: stepSubmit}, nil
 	case f.Kind == sparkwright.FaultCode && j.step != stepCatalog:
 		if j.run.Usage.Cached && j.work.Cached != "" {
 			if err := j.s.cfg.Store.CacheAnalysis(ctx, j.work.Cached, nil); err != nil {

@@ -26,6 +26,7 @@ type Request struct {
 	Tables       []string // connection.schema.table, schema.table or table
 	Code         string   // analysis to run as it is; then Question may be empty
 	Batch        bool     // spark-submit instead of a warm session
+	Engine       string   // placement.EngineAuto or EngineSpark; "" = the setting
 	CodeOnly     bool     // stop after the check
 	// Approve is asked before anything runs; false cancels. nil = yes.
 	Approve func(run *sparkwright.Run) bool
@@ -37,7 +38,7 @@ type Request struct {
 func (r *Request) asked() sparkwright.Request {
 	out := sparkwright.Request{
 		Question: r.Question, Instructions: r.Instructions, Connection: r.Connection, Tables: r.Tables, Code: r.Code, CodeOnly: r.CodeOnly,
-		Parent: r.Parent,
+		Parent: r.Parent, Engine: r.Engine,
 	}
 	if r.Batch {
 		out.Executor = "batch"

@@ -27,14 +27,10 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 	if err = j.needReads(ctx); err != nil {
 		return next{}, err
 	}
-	if j.work.Spark.IsZero() {
-		j.work.Spark = time.Now().UTC()
-		j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "started"})
-	}
+	began, again := time.Now().UTC(), false
 	if err = j.copyObjects(ctx); err != nil {
 		return next{}, err
 	}
-	again := false
 	a := j.attempt()
 	switch {
 	case a == nil || a.State.Final():
@@ -43,10 +39,17 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 		} else if err != nil {
 			return next{}, err
 		}
+		if executor, err = j.executor(); err != nil { // it may be PostgreSQL
+			return next{}, err
+		}
 	case durable(executor):
 		again = true
 	default:
 		return j.lost(ctx, a)
+	}
+	if j.work.Spark.IsZero() {
+		j.work.Spark = began
+		j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: j.engine(), Text: "started"})
 	}
 	secrets, err := j.secrets(ctx, a)
 	if err != nil {
@@ -66,6 +69,7 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 		Attempt: *a, Location: j.location(a.Number), Secrets: secrets, Again: again, Placement: j.run.Placement, Access: access,
 		Files: readplan.Files(j.reads),
 	}
+	job.Query, _ = j.reading.Query()
 	handle, err := executor.Submit(ctx, job)
 	j.s.failpoint("submit:after")
 	if err != nil {
@@ -131,7 +135,7 @@ func durable(e sparkwright.Executor) bool {
 
 // hold asks the store whether the lease is still held.
 func (j *job) hold(ctx context.Context) error {
-	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: "spark", Text: "resumed"})
+	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: j.engine(), Text: "resumed"})
 	return j.flush(ctx)
 }
 
@@ -142,10 +146,14 @@ func (j *job) newAttempt(ctx context.Context) (*sparkwright.Attempt, error) {
 		ID: fmt.Sprintf("%s-%d", j.run.ID, number), RunID: j.run.ID, Number: number,
 		State: sparkwright.AttemptSubmitting, Analysis: j.run.Analysis, StartedAt: time.Now().UTC().Truncate(time.Microsecond),
 	}
-	if err := j.beginReading(ctx, &a); err != nil {
+	err := j.answerAnew()
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	if err = j.beginReading(ctx, &a); err != nil {
+		return nil, err
+	}
+	j.answerDirectly()
 	if a.Script, err = j.script(&a); err != nil {
 		return nil, err
 	}

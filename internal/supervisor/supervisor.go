@@ -76,6 +76,7 @@ type Config struct {
 
 	Store       *store.Store
 	Databases   Databases
+	Reaped      func(ctx context.Context) []string // connections in which dead processes may have left something; nil = none
 	CheckClient func(ctx context.Context, runID string) (check.Client, error)
 	Reader      Reader // nil = jobs reach the databases by themselves
 	// Definitions are those of the catalog's connections that hold for its
@@ -114,8 +115,12 @@ type Varying struct {
 	// is paid; it answers from memory where it can. What it returns beside an
 	// error is told. nil = it does not look.
 	Preflight func(ctx context.Context, site Site) (warnings []string, err error)
-	Limits    Limits
-	House     House
+	// Engine is which of them answers when a request leaves it open:
+	// placement.EngineAuto or EngineSpark, which "" means too.
+	Engine string
+	Direct DirectLimits
+	Limits Limits
+	House  House
 }
 
 // Site is where a run goes and what it reads there.
@@ -129,6 +134,12 @@ type SiteDatabase struct {
 	Database   Database
 	Connection sparkwright.Connection
 	Distant    bool // this process does not reach it
+}
+
+// DirectLimits bound what PostgreSQL answers by itself.
+type DirectLimits struct {
+	Cost float64 // of EXPLAIN
+	Time time.Duration
 }
 
 // Limits bound what is accepted and what a run may cost. 0 = no limit, but for

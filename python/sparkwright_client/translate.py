@@ -37,14 +37,15 @@ def translate(code: str, views: list[dict[str, Any]]) -> Reply:
     chosen, the only one whose total is certain.
     """
     try:
-        return _translate(_statement(code), views)
+        return _translate(statement(code), views)
     except DeclinedError as reason:
         return {"why": str(reason)}
     except Exception as error:  # sqlglot meets what it cannot parse
         return {"why": f"it cannot be translated ({type(error).__name__})"}
 
 
-def _statement(code: str) -> str:
+def statement(code: str) -> str:
+    """Return the text of the one statement that an analysis is."""
     body = ast.parse(code).body
     if len(body) == 1 and isinstance(body[0], ast.Assign):
         call, target = body[0].value, body[0].targets[0]

@@ -14,6 +14,8 @@ request                                     reply
 {"op":"translate","id","code",              {"type":"translate","id","translation":
  "views":[{"name","schema","table",          {"sql","loose","key"} or {"why"}}
  "columns":[...]}]}
+{"op":"direct","id","code",                 {"type":"direct","id","direct":
+ "views":[{…,"columns":[{…,"how"}]}]}        {"sql","schema","limit"} or {"why"}}
 {"op":"lint","id","code","views":[...]}     {"type":"lint","id","findings":[...]}
 {"op":"run","id","script","remote",         {"type":"progress",...}*,
  "env","limits":{"memory_bytes"}}            {"type":"done","id","exit"}; process exits
@@ -98,6 +100,11 @@ def _answer(request: Message, check: Any, dry_run: Any) -> Message:
 
             found_sql = translate(str(request["code"]), request["views"])
             return {"type": "translate", "id": number, "translation": found_sql}
+        if op == "direct":
+            from sparkwright_client.direct import direct
+
+            found_direct = direct(str(request["code"]), request["views"])
+            return {"type": "direct", "id": number, "direct": found_direct}
         if op == "lint":
             from sparkwright_client.lint import lint
 

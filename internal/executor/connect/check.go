@@ -6,6 +6,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/crosscheck"
+	"github.com/sparkwright/sparkwright/internal/direct"
 )
 
 // Client is a client process for checks: the policy, which executes nothing,
@@ -75,6 +76,13 @@ func (c *Client) DryRun(ctx context.Context, code string, views []sparkwright.Em
 func (e *Executor) Translate(ctx context.Context, runID, code string, views []crosscheck.View) (crosscheck.Translation, error) {
 	rep, err := e.ask(ctx, runID, nil, map[string]any{"op": "translate", "code": code, "views": views})
 	return rep.Translation, err
+}
+
+// Direct turns an analysis into one statement of PostgreSQL with Spark's very
+// answer, or says why there is none. Nothing is executed.
+func (e *Executor) Direct(ctx context.Context, runID, code string, views []direct.View) (direct.Statement, error) {
+	rep, err := e.ask(ctx, runID, nil, map[string]any{"op": "direct", "code": code, "views": views})
+	return rep.Direct, err
 }
 
 // Plan is Spark's formatted plan of an analysis over the views that the

@@ -15,6 +15,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/childproc"
 	"github.com/sparkwright/sparkwright/internal/crosscheck"
+	"github.com/sparkwright/sparkwright/internal/direct"
 	"github.com/sparkwright/sparkwright/internal/sandbox"
 )
 
@@ -34,6 +35,7 @@ type reply struct {
 	Findings    []sparkwright.Finding  `json:"findings"`
 	Plan        string                 `json:"plan"`
 	Translation crosscheck.Translation `json:"translation"`
+	Direct      direct.Statement       `json:"direct"`
 	sparkwright.Progress
 }
 

@@ -89,6 +89,26 @@ func (s *Source) CancelRun(ctx context.Context, runID string) (int, error) {
 		FROM pg_catalog.pg_stat_activity WHERE application_name = $1 AND pid <> pg_catalog.pg_backend_pid()`, runID)
 }
 
+// Runs are the ids of the runs that have backends here of this login.
+func (s *Source) Runs(ctx context.Context) (ids []string, err error) {
+	err = s.readOnly(ctx, func(tx pgx.Tx) error {
+		rows, e := tx.Query(ctx, `SELECT DISTINCT pg_catalog.substr(application_name, pg_catalog.length($1) + 1)
+			FROM pg_catalog.pg_stat_activity WHERE usename = current_user AND pg_catalog.starts_with(application_name, $1) AND pid <> pg_catalog.pg_backend_pid()`, session(""))
+		if e == nil {
+			ids, e = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		return e
+	})
+	return ids, err
+}
+
+// EndRun ends the backends of this login that work for the run, and returns how
+// many there were.
+func (s *Source) EndRun(ctx context.Context, runID string) (int, error) {
+	return s.count(ctx, `SELECT count(*) FILTER (WHERE pg_catalog.pg_terminate_backend(pid))
+		FROM pg_catalog.pg_stat_activity WHERE usename = current_user AND application_name = $1 AND pid <> pg_catalog.pg_backend_pid()`, runID)
+}
+
 func (s *Source) count(ctx context.Context, query, runID string) (int, error) {
 	n := 0
 	err := s.readOnly(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, query, session(runID)).Scan(&n) })

@@ -8,7 +8,7 @@ import { bytes, duration, plural } from "@/lib/format";
 import classes from "./Steps.module.css";
 
 const words: Record<string, string> = {
-  catalog: "Catalog", generate: "Analysis", analysis: "Analysis", check: "Check", approval: "Approval", submit: "Submit", spark: "Spark", collect: "Collect",
+  catalog: "Catalog", generate: "Analysis", analysis: "Analysis", check: "Check", approval: "Approval", submit: "Submit", spark: "Spark", postgres: "PostgreSQL", collect: "Collect",
   understood: "Understood", repair: "Repair", retry: "Once more", move: "Moved", waiting: "Waiting", cancel: "Cancel", placement: "Placement", read: "Reading",
 };
 export const stepName = (step: string): string => words[step] ?? step.charAt(0).toUpperCase() + step.slice(1);
