@@ -69,6 +69,11 @@ type Column struct {
 	// Collation is the name of the collation when it orders text in another way
 	// than by its bytes, as Spark does; "" = by bytes, or not text.
 	Collation string `json:"collation,omitempty"`
+	// Nondeterministic collations take different texts for the same.
+	Nondeterministic bool `json:"nondeterministic,omitempty"`
+	// Dimensions of an array as it was declared; 0 and 1 are a plain list. The
+	// values need not have as many.
+	Dimensions int `json:"dimensions,omitempty"`
 }
 
 // ColumnStats is what pg_stats knows of a column; nil when never analysed.

@@ -3,6 +3,7 @@ package readplan_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,7 +84,8 @@ func TestGuards(t *testing.T) {
 	t.Parallel()
 	reads := func(c sparkwright.Column) []readplan.Read {
 		c.Name = `C"x`
-		return []readplan.Read{{View: "v", Table: sparkwright.Table{Connection: "t", Schema: "s", Name: "v", Columns: []sparkwright.Column{c}}}}
+		columns := []sparkwright.Column{c, {Name: "id", BaseType: "int4", Type: "integer"}, {Name: "y", BaseType: c.BaseType, Type: c.Type}}
+		return []readplan.Read{{View: "v", Table: sparkwright.Table{Connection: "t", Schema: "s", Name: "v", Columns: columns}}}
 	}
 	text := sparkwright.Column{BaseType: "text", Type: "text", Collation: "de"}
 	bytes := sparkwright.Column{BaseType: "text", Type: "text"}
@@ -92,6 +94,17 @@ func TestGuards(t *testing.T) {
 	char := sparkwright.Column{BaseType: "bpchar", Type: "character(5)"}
 	number := sparkwright.Column{BaseType: "numeric", Type: "numeric"}
 	uuid := sparkwright.Column{BaseType: "uuid", Type: "uuid"}
+	folds := sparkwright.Column{BaseType: "text", Type: "text", Collation: "ci", Nondeterministic: true}
+	real4 := sparkwright.Column{BaseType: "float4", Type: "real"}
+	real8 := sparkwright.Column{BaseType: "float8", Type: "double precision"}
+	clock := sparkwright.Column{BaseType: "time", Type: "time without time zone"}
+	bit := sparkwright.Column{BaseType: "bit", Type: "bit(1)"}
+	list := sparkwright.Column{BaseType: "_int4", Type: "integer[]"}
+	anyDay := sparkwright.Column{BaseType: "date", Type: "date"}
+	day := sparkwright.Column{BaseType: "date", Type: "date", Stats: &sparkwright.ColumnStats{Histogram: []string{"1999-01-01", "2030-12-31"}}}
+	amount := sparkwright.Column{BaseType: "numeric", Type: "numeric(12,2)"}
+	wide := sparkwright.Column{BaseType: "numeric", Type: "numeric(30,10)"}
+	fine := sparkwright.Column{BaseType: "numeric", Type: "numeric(35,30)"}
 	const col = `"C""x"`
 	type guard struct{ Aggregates, Limits, Filters bool }
 	for _, tt := range []struct {
@@ -119,10 +132,46 @@ func TestGuards(t *testing.T) {
 		{"range of unbounded numeric", number, `WHERE (` + col + ` > 1.5)`, guard{Filters: true}},
 		{"first rows of unbounded numeric", number, `ORDER BY ` + col + ` LIMIT 1`, guard{Limits: true}},
 		{"a join by citext", citext, "(\nSELECT 1) a\nINNER JOIN\n(SELECT 1) b\nON " + col + ` = "y"`, guard{Filters: true}},
+		{"a range of text in CASE of an aggregate", text, `SELECT SUM(CASE WHEN ` + col + ` > 'a' THEN 1 ELSE 0 END) FROM`, guard{Aggregates: true}},
+		{"text that folds", folds, `WHERE (` + col + ` = 'a')`, guard{Filters: true}},
+		{"groups of text that folds", folds, `GROUP BY ` + col, guard{Aggregates: true}},
+		{"a label of an enum", mood, `WHERE (` + col + ` IN ('sad', 'happy'))`, guard{}},
+		{"no label of the enum", mood, `WHERE (` + col + ` = 'Sad')`, guard{Filters: true}},
+		{"an enum like text", mood, `WHERE (` + col + ` LIKE 's%' ESCAPE '\')`, guard{Filters: true}},
+		{"a uuid", uuid, `WHERE (` + col + ` = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11')`, guard{}},
+		{"a uuid in capitals", uuid, `WHERE (` + col + ` = 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11')`, guard{Filters: true}},
+		{"no uuid", uuid, `WHERE (` + col + ` = 'none')`, guard{Filters: true}},
+		{"equal real", real4, `WHERE (` + col + ` = 0.1)`, guard{Filters: true}},
+		{"equal real as double", real4, `WHERE (CAST(` + col + ` AS FLOAT8) = 0.1)`, guard{}},
+		{"sum of real", real4, `SELECT SUM(` + col + `) FROM`, guard{Aggregates: true}},
+		{"mean of real", real4, `SELECT AVG(` + col + `) FROM`, guard{}},
+		{"double as integer", real8, `WHERE (CAST(` + col + ` AS integer) = 2)`, guard{Filters: true}},
+		{"double as text", real8, `GROUP BY CAST(` + col + ` AS TEXT)`, guard{Aggregates: true}},
+		{"time", clock, `WHERE (` + col + ` < '2020-01-01 00:00:00.0')`, guard{Filters: true}},
+		{"hour of time", clock, `WHERE (EXTRACT(HOUR FROM ` + col + `) = 10)`, guard{}},
+		{"bit", bit, `WHERE (` + col + ` = true)`, guard{Filters: true}},
+		{"an array", list, `WHERE (` + col + ` = ArraySeq(1, 2))`, guard{Filters: true}},
+		{"a date of these days", day, `WHERE (` + col + ` >= '2020-01-01')`, guard{}},
+		{"the end of the calendar", day, `WHERE (` + col + ` = '9999-12-31')`, guard{Filters: true}},
+		{"a date before the calendar", day, `WHERE (` + col + ` < '1500-01-01')`, guard{Filters: true}},
+		{"years of dates that are known", day, `GROUP BY EXTRACT(YEAR FROM ` + col + `)`, guard{}},
+		{"years of dates that may be infinite", anyDay, `GROUP BY EXTRACT(YEAR FROM ` + col + `)`, guard{Aggregates: true}},
+		{"seconds", day, `WHERE (EXTRACT(SECOND FROM ` + col + `) = 30)`, guard{Filters: true}},
+		{"sum of money", amount, `SELECT SUM(` + col + `) FROM`, guard{}},
+		{"mean of money", amount, `SELECT AVG(` + col + `) FROM`, guard{}},
+		{"sum of products", amount, `SELECT SUM(` + col + ` * 1.5) FROM`, guard{}},
+		{"sum of quotients", amount, `SELECT SUM(` + col + ` / 3) FROM`, guard{Aggregates: true}},
+		{"sum in CASE", amount, `SELECT SUM(CASE WHEN "id" = 1 THEN ` + col + ` ELSE 0.00 END) FROM`, guard{}},
+		{"sum of wide numeric", wide, `SELECT SUM(` + col + `) FROM`, guard{Aggregates: true}},
+		{"largest wide numeric", wide, `SELECT MAX(` + col + `) FROM`, guard{}},
+		{"mean of wide numeric", wide, `SELECT AVG(` + col + `) FROM`, guard{Aggregates: true}},
+		{"largest of 30 digits behind the point", fine, `SELECT MAX(` + col + `) FROM`, guard{Aggregates: true}},
+		{"a function that is not known", text, `WHERE (LOWER(` + col + `) = 'a')`, guard{Filters: true}},
+		{"quotes inside a name and a text", text, `WHERE (` + col + ` = 'it''s < "C""x" > ')`, guard{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			scans := []readplan.Scan{{SQL: `SELECT 1 FROM "s"."v" ` + tt.sql, Views: []string{"v"}}}
+			scans := []readplan.Scan{{SQL: statement(tt.sql), Views: []string{"v"}}}
 			g := readplan.Guards(scans, reads(tt.c))["t"]
 			if got := (guard{g.Aggregates, g.Limits, g.Filters}); got != tt.want {
 				t.Errorf("guard %+v, want %+v", g, tt.want)
@@ -132,6 +181,17 @@ func TestGuards(t *testing.T) {
 			}
 		})
 	}
+}
+
+// statement makes a whole one of a clause.
+func statement(clause string) string {
+	if strings.HasPrefix(clause, "SELECT") {
+		return clause + ` "s"."v"`
+	}
+	if strings.HasPrefix(clause, "(") {
+		return "SELECT 1 FROM (SELECT 1 FROM " + clause + ") x"
+	}
+	return `SELECT 1 FROM "s"."v" ` + clause
 }
 
 func TestAllGuards(t *testing.T) {

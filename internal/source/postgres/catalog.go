@@ -130,7 +130,7 @@ func (r *reader) readColumns(ctx context.Context, tx pgx.Tx, _ Filter) error {
 		oid, enum uint32
 		c         sparkwright.Column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &c.Name, &c.Type, &c.BaseType, &c.Nullable, &c.Comment, &enum, &c.Collation}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &c.Name, &c.Type, &c.BaseType, &c.Nullable, &c.Comment, &enum, &c.Collation, &c.Nondeterministic, &c.Dimensions}, func() error {
 		i := r.byOID[oid]
 		t := &r.catalog.Tables[i]
 		key := columnKey{i, c.Name}

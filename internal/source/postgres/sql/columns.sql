@@ -22,7 +22,9 @@ SELECT a.attrelid,
        CASE WHEN coalesce(c.collname, 'default') = 'default' THEN
                 CASE WHEN a.attcollation = 0 OR d.by_bytes THEN '' ELSE d.locale END
             WHEN c.collprovider = 'b' OR c.collprovider = 'c' AND c.collcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8') THEN ''
-            ELSE c.collname::text END
+            ELSE c.collname::text END,
+       NOT coalesce((pg_catalog.to_jsonb(c) ->> 'collisdeterministic')::bool, true),
+       a.attndims::int
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
 CROSS JOIN (

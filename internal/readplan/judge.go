@@ -1,0 +1,488 @@
+package readplan
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sparkwright/sparkwright"
+)
+
+// judge looks at one statement that Spark's plan hands to PostgreSQL.
+type judge struct {
+	connection string
+	columns    map[string][]place // by name; a name may be of several tables
+}
+
+// place is a column of a table.
+type place struct {
+	table *sparkwright.Table
+	col   *sparkwright.Column
+}
+
+func newJudge(s Scan, reads []Read) *judge {
+	j := &judge{columns: map[string][]place{}}
+	for i := range reads {
+		r := &reads[i]
+		if !slices.Contains(s.Views, r.View) {
+			continue
+		}
+		j.connection = r.Table.Connection
+		for k := range r.Table.Columns {
+			c := &r.Table.Columns[k]
+			j.columns[c.Name] = append(j.columns[c.Name], place{&r.Table, c})
+		}
+	}
+	return j
+}
+
+// aliases learns the names that a statement gives to columns.
+func (j *judge) aliases(list []token) {
+	for i := 2; i < len(list); i++ {
+		if list[i].kind == ident && list[i-1].is("AS") && list[i-2].kind == ident {
+			j.columns[list[i].text] = append(j.columns[list[i].text], j.columns[list[i-2].text]...)
+		}
+	}
+}
+
+// places are the columns that an expression names, each as often as it does.
+func (j *judge) places(list []token) (out []place, unknown string) {
+	for _, t := range list {
+		if t.kind != ident {
+			continue
+		}
+		of := j.columns[t.text]
+		if len(of) == 0 {
+			unknown = t.text
+		}
+		out = append(out, of...)
+	}
+	return out, unknown
+}
+
+// expression says why PostgreSQL could work out an expression differently.
+func (j *judge) expression(list []token) (why []string) {
+	for _, t := range terms(list) {
+		why = append(why, j.term(t)...)
+	}
+	return why
+}
+
+// known are the words before a parenthesis whose meaning is the same on both sides.
+var known = []string{
+	"CAST", "EXTRACT", "IN", "SUM", "AVG", "MIN", "MAX", "COUNT", "VAR_POP", "VAR_SAMP", "STDDEV_POP", "STDDEV_SAMP", "COVAR_POP", "COVAR_SAMP",
+	"CORR", "REGR_INTERCEPT", "REGR_R2", "REGR_SLOPE", "REGR_SXY", "NOT", "NUMERIC", "AND", "OR", "BY", "LIKE",
+}
+
+func (j *judge) term(list []token) (why []string) {
+	comparing, rangy, like := false, false, false
+	var operators []string
+	for i, t := range list {
+		switch {
+		case t.kind == sign && slices.Contains([]string{"<", ">", "<=", ">="}, t.text):
+			comparing, rangy = true, true
+		case t.kind == sign && slices.Contains([]string{"=", "<>", "!="}, t.text), t.is("IN", "IS"):
+			comparing = true
+		case t.is("LIKE"):
+			comparing, like = true, true
+		case t.kind == sign && slices.Contains([]string{"*", "/", "%", "+", "-"}, t.text):
+			operators = append(operators, t.text)
+		case t.sign("(") && i > 0 && list[i-1].kind == word && !list[i-1].is(known...):
+			why = append(why, "a call of "+list[i-1].text)
+		}
+	}
+	places, unknown := j.places(list)
+	if unknown != "" && comparing {
+		why = append(why, fmt.Sprintf("%q is no column that is known", unknown))
+	}
+	for i, t := range list {
+		if t.sign("(") && i > 0 && list[i-1].is("CAST") {
+			why = append(why, j.cast(call(list, i))...)
+		}
+		if t.sign("(") && i > 0 && list[i-1].is("EXTRACT") {
+			why = append(why, j.extract(call(list, i))...)
+		}
+	}
+	why = append(why, computes(places, list, operators)...)
+	if !comparing {
+		return why
+	}
+	for _, p := range places {
+		why = append(why, whyOf(p.table, p.col, j.comparison(p, places, list, rangy, like))...)
+	}
+	return why
+}
+
+// comparison says why a comparison is not the same for a column.
+func (j *judge) comparison(p place, all []place, list []token, rangy, like bool) string {
+	c := p.col
+	switch {
+	case compares(c) != "":
+		return compares(c)
+	case unbounded(c):
+		return numericWhy
+	case rangy && orders(c) != "":
+		return orders(c)
+	case c.BaseType == "float4" && !wrapped(list, c.Name, "CAST"):
+		return realWhy
+	case c.BaseType == "time" && wrapped(list, c.Name, "EXTRACT"):
+		return ""
+	case refuses(c) != "" && (rangy || like || !alone(p, all) || !fits(c, list)):
+		return refuses(c)
+	case textual(c):
+		for _, o := range all {
+			if textual(o.col) && o.col.Collation != c.Collation {
+				return "PostgreSQL may refuse to compare text of different collations"
+			}
+		}
+	case dated(c):
+		return times(c, all, list)
+	}
+	return ""
+}
+
+// alone reports whether an expression names one column only.
+func alone(p place, all []place) bool {
+	return !slices.ContainsFunc(all, func(o place) bool { return o.col.Name != p.col.Name })
+}
+
+var canonicalUUID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// fits reports whether the literals that a column is compared with are written
+// as Spark reads its values.
+func fits(c *sparkwright.Column, list []token) bool {
+	if c.BaseType != "uuid" && len(c.Enum) == 0 || strings.HasPrefix(c.BaseType, "_") {
+		return false
+	}
+	for _, t := range list {
+		switch {
+		case t.kind == number:
+			return false
+		case t.kind != text:
+		case c.BaseType == "uuid" && !canonicalUUID.MatchString(t.text), len(c.Enum) > 0 && !slices.Contains(c.Enum, t.text):
+			return false
+		}
+	}
+	return true
+}
+
+// wrapped reports whether each mention of the column is the direct argument of
+// the function.
+func wrapped(list []token, name, function string) bool {
+	for i, t := range list {
+		if t.kind != ident || t.text != name {
+			continue
+		}
+		k := i - 1
+		if function == "EXTRACT" { // EXTRACT(HOUR FROM "t")
+			k -= 2
+		}
+		if k < 1 || !list[k].sign("(") || !list[k-1].is(function) {
+			return false
+		}
+	}
+	return true
+}
+
+// The years in which both sides mean the same by a date: later than the gap of
+// 1582, and no end of Spark's range, which stands for infinity there.
+const firstYear, lastYear = 1583, 9998
+
+func regular(value string) bool {
+	before, _, ok := strings.Cut(value, "-")
+	if !ok || len(before) != 4 || strings.HasSuffix(value, " BC") {
+		return false
+	}
+	y, err := strconv.Atoi(before)
+	return err == nil && y >= firstYear && y <= lastYear
+}
+
+// irregular says why the calendar may not be the same for a column's values;
+// "" when the statistics have none that it is not the same for.
+func irregular(c *sparkwright.Column) string {
+	const why = "PostgreSQL and Spark differ in infinite dates and in those before 1583"
+	if c.Stats == nil || len(c.Stats.Histogram) == 0 && len(c.Stats.MostCommon) == 0 {
+		return why + ", and the statistics do not show that there are none"
+	}
+	for _, v := range c.Stats.Histogram {
+		if !regular(v) {
+			return why
+		}
+	}
+	for _, v := range c.Stats.MostCommon {
+		if !regular(v.Value) {
+			return why
+		}
+	}
+	return ""
+}
+
+// times judges a comparison of dates and times.
+func times(c *sparkwright.Column, all []place, list []token) string {
+	for _, t := range list {
+		if t.kind != text {
+			continue
+		}
+		if !regular(t.text) {
+			return "PostgreSQL and Spark differ in dates of the years before 1583 and after 9998"
+		}
+	}
+	for _, o := range all {
+		if dated(o.col) && o.col.BaseType != c.BaseType && irregular(c) != "" {
+			return irregular(c)
+		}
+	}
+	return ""
+}
+
+// extract judges EXTRACT(field FROM column).
+func (j *judge) extract(args []token) (why []string) {
+	if len(args) > 0 && args[0].is("SECOND") {
+		why = append(why, "PostgreSQL's seconds have a fraction")
+	}
+	places, _ := j.places(args)
+	for _, p := range places {
+		if dated(p.col) {
+			why = append(why, whyOf(p.table, p.col, irregular(p.col))...)
+		}
+	}
+	return why
+}
+
+// cast judges CAST(expression AS type).
+func (j *judge) cast(args []token) (why []string) {
+	as := -1
+	for i, t := range args {
+		if t.is("AS") {
+			as = i
+		}
+	}
+	places, _ := j.places(args)
+	if as < 0 || as+1 >= len(args) || len(places) == 0 {
+		return []string{castWhy}
+	}
+	to := strings.ToUpper(args[as+1].text)
+	for _, p := range places {
+		safe := false
+		switch p.col.BaseType {
+		case "int2", "int4", "int8":
+			safe = slices.Contains([]string{"INTEGER", "BIGINT", "NUMERIC", "FLOAT8", "TEXT"}, to)
+		case "oid":
+			safe = to == "NUMERIC" || to == "FLOAT8"
+		case "float4", "float8":
+			safe = to == "FLOAT8"
+		case "numeric":
+			safe = to == "FLOAT8" || to == "NUMERIC" && !unbounded(p.col)
+		case "date", "timestamp", "timestamptz":
+			safe = (to == "DATE" || to == "TIMESTAMP") && irregular(p.col) == ""
+		case "text", "varchar":
+			safe = to == "TEXT"
+		}
+		if !safe {
+			why = append(why, whyOf(p.table, p.col, castWhy)...)
+		}
+	}
+	return why
+}
+
+// computes judges arithmetic with numeric: both sides are exact while 38 digits
+// hold the result, and divide with different digits.
+func computes(places []place, list []token, operators []string) []string {
+	digits, divides := 0, slices.Contains(operators, "/")
+	if len(operators) == 0 {
+		return nil
+	}
+	for _, t := range list {
+		if t.kind == number {
+			digits += len(t.text)
+		}
+	}
+	var of *place
+	for i, p := range places {
+		switch p.col.BaseType {
+		case "numeric":
+			of = &places[i]
+			precision, _ := sizes(p.col)
+			digits += precision + 1
+		case "int2", "int4", "int8", "oid":
+			digits += 20
+		}
+	}
+	if of == nil || slices.ContainsFunc(list, func(t token) bool { return t.is("FLOAT8") }) {
+		return nil
+	}
+	if unbounded(of.col) {
+		return whyOf(of.table, of.col, numericWhy)
+	}
+	if divides || digits > maxPrecision {
+		return whyOf(of.table, of.col, castWhy)
+	}
+	return nil
+}
+
+// sizes are the precision and the scale of a numeric.
+func sizes(c *sparkwright.Column) (precision, scale int) {
+	m := numericModifier.FindStringSubmatch(c.Type)
+	if m == nil {
+		return maxPrecision, 18
+	}
+	precision, _ = strconv.Atoi(m[1])
+	scale, _ = strconv.Atoi(m[2])
+	return precision, scale
+}
+
+// list judges the aggregates of what is selected.
+func (j *judge) list(list []token) (why []string) {
+	for i, t := range list {
+		if !t.sign("(") || i == 0 || list[i-1].kind != word {
+			continue
+		}
+		switch f := strings.ToUpper(list[i-1].text); f {
+		case "MIN", "MAX", "SUM", "AVG":
+			why = append(why, j.aggregate(f, call(list, i))...)
+		case "COUNT":
+			if args := call(list, i); len(args) > 0 && args[0].is("DISTINCT") {
+				why = append(why, j.equal(args)...)
+			}
+		}
+	}
+	return why
+}
+
+// equal judges what groups and DISTINCT take for the same.
+func (j *judge) equal(list []token) (why []string) {
+	places, _ := j.places(list)
+	for _, p := range places {
+		w := compares(p.col)
+		if unbounded(p.col) {
+			w = numericWhy
+		}
+		why = append(why, whyOf(p.table, p.col, w)...)
+	}
+	return why
+}
+
+func (j *judge) aggregate(f string, args []token) (why []string) {
+	places, _ := j.places(args)
+	plain := !slices.ContainsFunc(args, func(t token) bool { return t.kind == sign })
+	for _, p := range places {
+		c := p.col
+		if (f == "MIN" || f == "MAX") && orders(c) != "" {
+			why = append(why, whyOf(p.table, c, orders(c))...)
+		}
+		switch {
+		case unbounded(c):
+			why = append(why, whyOf(p.table, c, numericWhy)...)
+		case c.BaseType == "float4" && f == "SUM" && !wrapped(args, c.Name, "CAST"):
+			why = append(why, whyOf(p.table, c, realWhy)...)
+		case c.BaseType == "numeric" && plain:
+			why = append(why, whyOf(p.table, c, totals(p.table, c, f))...)
+		}
+	}
+	if !plain && !slices.ContainsFunc(args, func(t token) bool { return t.is("FLOAT8") }) {
+		why = append(why, product(f, places, slices.ContainsFunc(args, func(t token) bool { return t.sign("*") }))...)
+	}
+	return why
+}
+
+// Spark reads what PostgreSQL's aggregates make of numeric as decimal(38,18).
+const (
+	wholeDigits, fractionDigits = 20, 18
+	totalsWhy                   = "Spark reads fewer digits of PostgreSQL's aggregates of it than they have"
+)
+
+// totals says why an aggregate of a numeric may not fit what Spark reads of it,
+// or have other digits.
+func totals(t *sparkwright.Table, c *sparkwright.Column, f string) string {
+	precision, scale := sizes(c)
+	whole := precision - scale
+	if digits, ok := largest(c); ok {
+		whole = min(whole, digits)
+	}
+	switch {
+	case scale > fractionDigits || whole > wholeDigits:
+		return totalsWhy
+	case (f == "SUM" || f == "AVG") && whole+rowDigits(t) > wholeDigits:
+		return totalsWhy
+	case f == "AVG" && 16-4*max(0, (whole-1)/4) < scale+6: // digits behind the point of PostgreSQL's quotient, two to round by
+		return "PostgreSQL divides with fewer digits than Spark"
+	}
+	return ""
+}
+
+// product judges an aggregate of a computed numeric.
+func product(f string, places []place, multiplies bool) (why []string) {
+	whole, scale := 0, 0
+	var of *place
+	for i, p := range places {
+		w, s := 0, 0
+		switch p.col.BaseType {
+		case "numeric":
+			of = &places[i]
+			w, s = sizes(p.col)
+			w -= s
+		case "int2", "int4", "int8":
+			w = 10
+		}
+		if multiplies {
+			whole, scale = whole+w, scale+s
+		} else {
+			whole, scale = max(whole, w), max(scale, s)
+		}
+	}
+	if of == nil || f == "MIN" || f == "MAX" {
+		return nil
+	}
+	if f == "AVG" || scale > fractionDigits-4 || whole+rowDigits(of.table) > wholeDigits {
+		return whyOf(of.table, of.col, totalsWhy)
+	}
+	return nil
+}
+
+// rowDigits are the digits of the number of rows, and one to spare.
+func rowDigits(t *sparkwright.Table) int {
+	if t.RowEstimate <= 0 {
+		return 4
+	}
+	return int(math.Log10(float64(t.RowEstimate))) + 2
+}
+
+// largest is how many digits the largest values have before the point, by the
+// statistics, and one to spare.
+func largest(c *sparkwright.Column) (digits int, ok bool) {
+	if c.Stats == nil || len(c.Stats.Histogram) < 2 {
+		return 0, false
+	}
+	top := 0.0
+	values := []string{c.Stats.Histogram[0], c.Stats.Histogram[len(c.Stats.Histogram)-1]}
+	for _, v := range c.Stats.MostCommon {
+		values = append(values, v.Value)
+	}
+	for _, v := range values {
+		x, err := strconv.ParseFloat(v, 64)
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+			return 0, false
+		}
+		top = max(top, math.Abs(x))
+	}
+	return int(math.Log10(top+1)) + 2, true
+}
+
+// order judges what first rows are chosen by.
+func (j *judge) order(list []token) (why []string) {
+	places, _ := j.places(list)
+	for _, p := range places {
+		w := orders(p.col)
+		if unbounded(p.col) {
+			w = numericWhy
+		}
+		if strings.HasPrefix(p.col.BaseType, "_") {
+			w = refuses(p.col)
+		}
+		why = append(why, whyOf(p.table, p.col, w)...)
+	}
+	return why
+}
