@@ -90,11 +90,10 @@ func Start(spec Spec, files Stdio, onDeath syscall.Signal) (*Box, error) {
 		_ = control.Close()
 		return nil, refused("make namespaces", err)
 	}
+	// The child holds the only other end now: when it dies without an answer,
+	// reading ends. A program that is over at once has answered before.
+	_ = theirs.Close()
 	b := &Box{Child: child, control: control}
-	go func() { // an order that waits for its answer ends with the program
-		<-child.Done()
-		_ = control.Close()
-	}()
 	reply, rights, err := b.ask(order{Spec: &spec, Extra: len(files.Extra)}, startTime)
 	if err == nil {
 		b.layers = reply.Layers
@@ -104,6 +103,10 @@ func Start(spec Spec, files Stdio, onDeath syscall.Signal) (*Box, error) {
 		b.Close()
 		return nil, err
 	}
+	go func() { // an order that waits for its answer ends with the program
+		<-child.Done()
+		_ = control.Close()
+	}()
 	return b, nil
 }
 
