@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,23 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 	}
 	brk := func(name string) func() { return func() { must(c.Break(t.Context(), name)) } }
 	mend := func(name string) func() { return func() { must(c.Mend(t.Context(), name, c.driver, "reader")) } }
+	policy := ""
+	unallow := func(name string) func() {
+		return func() {
+			got, err := role.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyName: &name})
+			must(err)
+			policy, err = url.QueryUnescape(aws.ToString(got.PolicyDocument))
+			must(err)
+			_, err = role.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyName: &name})
+			must(err)
+		}
+	}
+	allow := func(name string) func() {
+		return func() {
+			_, err := role.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyName: &name, PolicyDocument: &policy})
+			must(err)
+		}
+	}
 	var gateway, table string
 	tests := []struct {
 		id    string
@@ -76,6 +94,7 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 		{id: "network.endpoint.logs", level: doctor.Fail, says: "com.amazonaws.us-east-1.logs", brk: brk("logs"), mend: mend("logs")},
 		{id: "network.endpoint.secretsmanager", level: doctor.Fail, says: "com.amazonaws.us-east-1.secretsmanager", brk: brk("secrets-endpoint"), mend: mend("secrets-endpoint")},
 		{id: "network.endpoint.optional", level: doctor.Warn, says: "com.amazonaws.us-east-1.glue", brk: func() { must(c.RemoveEndpoint(t.Context(), "glue")) }, mend: func() { must(c.AddEndpoint(t.Context(), "glue")) }},
+		{id: "network.endpoint.s3", level: doctor.Fail, says: "Gateway", brk: func() { must(c.RemoveEndpoint(t.Context(), "s3")) }, mend: func() { must(c.AddEndpoint(t.Context(), "s3")) }},
 		{id: "network.endpoint_groups", level: doctor.Fail, says: "--port 443", brk: func() {
 			_, err := network.RevokeSecurityGroupIngress(t.Context(), &ec2.RevokeSecurityGroupIngressInput{GroupId: &c.SecurityGroup, IpPermissions: rule(443)})
 			must(err)
@@ -123,6 +142,8 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 			must(err)
 		}},
 		{id: "iam.secrets", level: doctor.Fail, says: "EMRSecretsManagerPolicy", brk: brk("secret-policy"), mend: mend("secret-policy")},
+		{id: "iam.storage", level: doctor.Fail, says: "s3:PutObject", brk: unallow("EMRServerlessS3Policy"), mend: allow("EMRServerlessS3Policy")},
+		{id: "iam.glue", level: doctor.Warn, says: "glue:GetTable", brk: unallow("EMRServerlessGluePolicy"), mend: allow("EMRServerlessGluePolicy")},
 		{id: "secrets.readable", level: doctor.Fail, says: "create-secret", cfg: func(cfg *doctor.Config) {
 			lost := cfg.Settings.Connections()[0]
 			lost.Secret = strings.Replace(lost.Secret, "spark/postgres/aurora", "spark/postgres/lost", 1)

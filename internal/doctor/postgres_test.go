@@ -166,9 +166,11 @@ func TestEncoding(t *testing.T) {
 	exec(t, c, password, "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
 	c.Database = "ascii"
 	r := doctor.Run(t.Context(), doctor.Only(doctor.Checks(config(t, c, password)), "postgres"))
-	if f := finding(t, r, "postgres.encoding"); f.Level != doctor.Fail || len(f.Fixes) == 0 {
+	f := finding(t, r, "postgres.encoding")
+	if f.Level != doctor.Fail || len(f.Fixes) == 0 {
 		t.Errorf("%+v", f)
 	}
+	seeded(t, f)
 }
 
 func closedPort(t *testing.T) int {
@@ -200,9 +202,11 @@ func TestServerWithTLS(t *testing.T) {
 		return doctor.Run(t.Context(), doctor.Only(doctor.Checks(config(t, c, password)), "postgres"))
 	}
 	waitFor(t, func() bool { return finding(t, run(), "postgres.tls").Level == doctor.OK })
-	if f := finding(t, run(), "postgres.enforced"); f.Level != doctor.Warn || !strings.Contains(f.Fixes[0].Text, "rds.force_ssl") {
+	f := finding(t, run(), "postgres.enforced")
+	if f.Level != doctor.Warn || !strings.Contains(f.Fixes[0].Text, "rds.force_ssl") {
 		t.Errorf("unencrypted logins are allowed, and it is %s: %s", f.Level, f.Message)
 	}
+	seeded(t, f)
 	exec(t, c, password, "SELECT pg_reload_conf()")
 	c.RootCert = certificate(t, t.TempDir())
 	r := run()
@@ -232,9 +236,11 @@ func TestReplica(t *testing.T) {
 	t.Cleanup(func() { _ = s.Stop(context.Background()) })
 	c, password := owner(t, s, "postgres")
 	r := doctor.Run(t.Context(), doctor.Only(doctor.Checks(config(t, c, password)), "postgres"))
-	if f := finding(t, r, "postgres.replica"); f.Level != doctor.Warn || !strings.Contains(f.Because, "snapshot") {
+	f := finding(t, r, "postgres.replica")
+	if f.Level != doctor.Warn || !strings.Contains(f.Because, "snapshot") {
 		t.Errorf("%+v", f)
 	}
+	seeded(t, f)
 }
 
 // dataDir finds the server's data below its directory.

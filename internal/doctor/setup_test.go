@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,8 +46,15 @@ var serverDir string
 func TestMain(m *testing.M) {
 	pgembed.KeeperMain()
 	sandbox.HelperMain()
+	if locked != nil {
+		locked()
+	}
 	os.Exit(run(m))
 }
+
+// locked is what this program does instead of tests, in a process that a test
+// has started; see TestFaultOfSandbox.
+var locked func()
 
 func run(m *testing.M) int {
 	ctx := context.Background()
@@ -60,7 +69,34 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer func() { _ = server.Stop(ctx) }()
-	return m.Run()
+	if code := m.Run(); code != 0 || flag.Lookup("test.run").Value.String() != "" {
+		return code
+	}
+	return unseeded()
+}
+
+// faults are the checks whose fault a test has made, found and seen the fix of.
+var faults sync.Map
+
+// seeded notes that a test has seen a check find its fault.
+func seeded(t *testing.T, f doctor.Finding) {
+	t.Helper()
+	if !t.Failed() && (f.Level == doctor.Fail || f.Level == doctor.Warn) && len(f.Fixes) > 0 {
+		faults.Store(f.ID, true)
+	}
+}
+
+// unseeded fails the whole when a check has no test that breaks what it looks
+// at.
+func unseeded() int {
+	code := 0
+	for _, c := range doctor.All() {
+		if _, ok := faults.Load(c.ID); !ok {
+			code = 1
+			fmt.Printf("no test has broken what %s looks at, and seen it fail with a fix\n", c.ID)
+		}
+	}
+	return code
 }
 
 func cacheDir() string {
@@ -85,6 +121,16 @@ func owner(t *testing.T, s *pgembed.Server, database string) (sparkwright.Connec
 
 func exec(t *testing.T, c sparkwright.Connection, password, statements string) {
 	t.Helper()
+	conn := open(t, c, password)
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.PgConn().Exec(t.Context(), statements).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// open logs in; the connection ends with the test.
+func open(t *testing.T, c sparkwright.Connection, password string) *pgx.Conn {
+	t.Helper()
 	cfg, err := postgres.Config(c, sparkwright.Credentials{User: c.User, Password: password})
 	if err != nil {
 		t.Fatal(err)
@@ -93,10 +139,8 @@ func exec(t *testing.T, c sparkwright.Connection, password, statements string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	if _, err := conn.PgConn().Exec(t.Context(), statements).ReadAll(); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 // shop makes a database with two tables and a role that can read them, and
@@ -163,6 +207,7 @@ func wantOnly(t *testing.T, r *doctor.Report, id string, level doctor.Level) doc
 		t.Errorf("%s has no fix, message or way of looking: %+v", id, f)
 	}
 	wantNoFailureBut(t, r, id)
+	seeded(t, f)
 	return f
 }
 

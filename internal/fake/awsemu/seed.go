@@ -171,8 +171,11 @@ func (w *World) seedNetwork(ctx context.Context) error {
 	return w.addGateway(ctx)
 }
 
-// AddEndpoint makes an interface endpoint for a service.
+// AddEndpoint makes an interface endpoint for a service; for s3 the gateway.
 func (w *World) AddEndpoint(ctx context.Context, service string) error {
+	if service == "s3" {
+		return w.addGateway(ctx)
+	}
 	made, err := w.ec2.CreateVpcEndpoint(ctx, &ec2.CreateVpcEndpointInput{
 		VpcId: &w.VPC, ServiceName: aws.String("com.amazonaws." + Region + "." + service), VpcEndpointType: ec2types.VpcEndpointTypeInterface,
 		SubnetIds: w.Subnets, SecurityGroupIds: []string{w.SecurityGroup}, PrivateDnsEnabled: aws.Bool(true),
