@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,38 +16,17 @@ import (
 	"github.com/sparkwright/sparkwright/internal/broker"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
 // server is one real PostgreSQL for all tests; each uses a run of its own.
 var server *pgembed.Server
 
 func TestMain(m *testing.M) {
-	pgembed.KeeperMain()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "broker-test-")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	server, err = pgembed.Start(ctx, pgembed.Options{
-		Dir: dir, CacheDir: filepath.Join(cache, "sparkwright-test", "postgresql"), Settings: map[string]string{"fsync": "off"},
-	})
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = server.Stop(ctx) }()
-	if err := fixture(ctx); err != nil {
-		panic(err)
-	}
-	return m.Run()
+	os.Exit(testkit.WithPostgres(m, nil, func(ctx context.Context, s *pgembed.Server) error {
+		server = s
+		return fixture(ctx)
+	}))
 }
 
 // login is the superuser's: a role that may write.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,32 +14,16 @@ import (
 	"github.com/sparkwright/sparkwright/internal/demo"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
 var server *pgembed.Server
 
 func TestMain(m *testing.M) {
-	pgembed.KeeperMain()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "demo-test-")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	server, err = pgembed.Start(ctx, pgembed.Options{Dir: dir, CacheDir: filepath.Join(cache, "sparkwright-test", "postgresql")})
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = server.Stop(ctx) }()
-	return m.Run()
+	os.Exit(testkit.WithPostgres(m, nil, func(_ context.Context, s *pgembed.Server) error {
+		server = s
+		return nil
+	}))
 }
 
 func connect(t *testing.T, database, user, password string) *pgx.Conn {

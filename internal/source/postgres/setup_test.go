@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,36 +11,17 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
 // server is one real PostgreSQL for all tests; each uses a database of its own.
 var server *pgembed.Server
 
 func TestMain(m *testing.M) {
-	pgembed.KeeperMain()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "postgres-test-")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	server, err = pgembed.Start(ctx, pgembed.Options{
-		Dir: dir, CacheDir: filepath.Join(cache, "sparkwright-test", "postgresql"),
-		Settings: map[string]string{"fsync": "off", "max_locks_per_transaction": "1000"},
-	})
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = server.Stop(ctx) }()
-	return m.Run()
+	os.Exit(testkit.WithPostgres(m, map[string]string{"max_locks_per_transaction": "1000"}, func(_ context.Context, s *pgembed.Server) error {
+		server = s
+		return nil
+	}))
 }
 
 // owner is how to reach the database as its superuser.
