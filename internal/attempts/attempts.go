@@ -124,14 +124,21 @@ func (s *Set) limited(ctx context.Context, a *Attempt) *sparkwright.Fault {
 func (a *Attempt) finish(fault *sparkwright.Fault) {
 	if fault != nil && artifact.LoadFault(a.Location) == nil { // the job may have been faster
 		if text, err := json.Marshal(fault); err == nil {
-			_ = artifact.WriteFile(filepath.Join(a.Location, "fault.json"), text)
+			_ = artifact.WriteFile(filepath.Join(a.Location, "fault.json"), text) // fails on a full disk
 		}
 	}
 	a.mu.Lock()
 	a.outcome = judge(a.Data, a.recent)
+	if fault != nil && a.outcome.Fault != nil && a.outcome.Fault.Class == lostClass {
+		fault.Log = a.outcome.Fault.Log
+		a.outcome.Fault = fault
+	}
 	a.mu.Unlock()
 	close(a.changed)
 }
+
+// lostClass is of jobs that left neither a result nor a fault.
+const lostClass = "JOB_LOST"
 
 // judge is the only place that says succeeded.
 func judge(d Data, log string) sparkwright.Outcome {
@@ -142,7 +149,7 @@ func judge(d Data, log string) sparkwright.Outcome {
 	out := sparkwright.Outcome{State: sparkwright.AttemptFailed, Fault: artifact.LoadFault(d.Location)}
 	if out.Fault == nil {
 		out.Fault = &sparkwright.Fault{
-			Kind: sparkwright.FaultLost, Class: "JOB_LOST", Message: "the job ended without a result (" + err.Error() + ")",
+			Kind: sparkwright.FaultLost, Class: lostClass, Message: "the job ended without a result (" + err.Error() + ")",
 			Remedy: "look at the log: sparkwright runs logs " + d.RunID,
 		}
 	}

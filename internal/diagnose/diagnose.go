@@ -143,6 +143,8 @@ func Explain(f *sparkwright.Fault) {
 	}
 	if found := Find(f, details...); found != nil {
 		c := found.Class
+		// Of a job that left nothing, its log is the only witness.
+		said = said || f.Kind == sparkwright.FaultLost && f.Because == ""
 		if f.Kind == "" || f.Kind == sparkwright.FaultLost && f.Because == "" {
 			f.Kind = c.Kind
 		}

@@ -78,6 +78,9 @@ func (s *Service) Ask(ctx context.Context, req Request) (*sparkwright.Run, error
 	return run, runError(run)
 }
 
+// diskFull is internal/diagnose's class of a disk that was full where a job ran.
+const diskFull = "data.disk"
+
 // runError is what the caller of Ask gets for a run that has ended.
 func runError(run *sparkwright.Run) error {
 	f := run.Fault
@@ -93,6 +96,8 @@ func runError(run *sparkwright.Run) error {
 	case sparkwright.FaultInfrastructure:
 		if c := sparkwright.Code(f.Class); c.Known() {
 			code = c
+		} else if f.Diagnosis != nil && f.Diagnosis.Class == diskFull {
+			code = sparkwright.CodeResource
 		}
 	default:
 	}
