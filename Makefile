@@ -102,11 +102,12 @@ soak: build ## the long tests: hundreds of killed processes, with Spark; 1,000 r
 	$(MAKE) mutants
 	SPARKWRIGHT_SOAK_KILLS=200 $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
 
-bench: build ## measure: both arms in one run, median of several
+bench: build chromium ## measure: both arms in one run, median of several
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
 	$(GO) run ./bench/readers
 	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/reads
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/queue
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/page
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench
 
 eval: build ## score the generator; SUITE=DIR for another suite, ANSWERS=FILE to go on where it broke off, EVAL=FLAGS
