@@ -74,7 +74,7 @@ func Test(ctx context.Context, conn sparkwright.Connection, cred sparkwright.Cre
 // tell puts the findings in words.
 func (r *Report) tell() {
 	r.Saw = []string{
-		fmt.Sprintf("PostgreSQL %s answered in %s.", r.Version, r.Latency.Round(10*time.Microsecond)),
+		fmt.Sprintf("PostgreSQL %s answered in %s.", r.Version, max(r.Latency.Round(time.Millisecond), time.Millisecond)),
 		fmt.Sprintf("Logged in as %s to database %s; the server's time zone is %s.", r.User, r.Database, r.TimeZone),
 		fmt.Sprintf("%d of %d tables and views can be read.", r.Readable, r.Tables),
 	}

@@ -32,9 +32,9 @@ const looks: Record<RunTab, { label: string; icon: Icon }> = {
 export function Answer({ run, story }: { run: Run; story: RunStory }) {
   const navigate = useNavigate();
   const { tab } = useSearch({ from: "/workbench/runs/$runId" });
-  // Without a choice: the rows; the code while a model writes it, and of a run that has failed or was only checked.
+  // Without a choice: the rows; the code while a model writes it or somebody must approve it, and of a run that has failed or was only checked.
   const writing = !run.final && story.writing !== "" && !run.analysis;
-  const shown = tab ?? (writing || (run.final && !run.result) ? "code" : "table");
+  const shown = tab ?? (writing || run.state === "awaiting_approval" || (run.final && !run.result) ? "code" : "table");
   const choose = (value: string | null) => {
     const next = runTabs.find((t) => t === value);
     if (next) void navigate({ to: "/runs/$runId", params: { runId: run.id }, search: { tab: next }, replace: true });

@@ -15,7 +15,7 @@ export function badgesOf(run: Run): Badge[] {
   const out: Badge[] = [];
   const result = run.result;
   if (result) {
-    out.push({ kind: "rows", text: plural(result.row_count, "row"), why: `${plural((result.columns ?? []).length, "column")}, by Spark ${result.spark}`, tone: "plain" });
+    out.push({ kind: "rows", text: plural(result.row_count, "row"), why: `${plural((result.columns ?? []).length, "column")}, ${run.placement.executor === "postgres" ? "by PostgreSQL itself, with the values of" : "by"} Spark ${result.spark}`, tone: "plain" });
     const trust = confidence(run);
     if (trust) out.push(trust);
     const s = result.snapshot;

@@ -3,6 +3,7 @@ import type { TopLevelSpec } from "vega-lite";
 import type { Cell } from "@/api/result";
 import type { ResultColumn } from "@/api/types";
 import { numberOf, showCell } from "@/lib/cells";
+import { plural, whole } from "@/lib/format";
 import { axisLabel, barsOf, describe, roleOf, timeOf, type Chart } from "@/lib/chart";
 
 /** The colours and fonts of the theme that is in use. */
@@ -49,7 +50,7 @@ export function draw(columns: readonly ResultColumn[], rows: readonly Cell[][], 
         tooltip: [{ field: "label", title: x.name }, { field: "value", title: y.name, format: ",.6~f" }],
       },
     };
-    return { spec, description, note: left > 0 ? `${left} more are not drawn: such values cannot be added up.` : "" };
+    return { spec, description, note: left > 0 ? `${whole(left)} more ${left === 1 ? "is" : "are"} not drawn: such values cannot be added up.` : "" };
   }
 
   const role = roleOf(x, rows.map((r) => r[chart.x] ?? null));
@@ -80,7 +81,7 @@ export function draw(columns: readonly ResultColumn[], rows: readonly Cell[][], 
     },
   };
   const left = rows.length - values.length;
-  return { spec, description, note: left > 0 ? `${left} rows without a value are not drawn.` : "" };
+  return { spec, description, note: left > 0 ? `${plural(left, "row")} without a value ${left === 1 ? "is" : "are"} not drawn.` : "" };
 }
 
 function configOf(look: Look): NonNullable<TopLevelSpec["config"]> {

@@ -14,6 +14,7 @@ import { day, duration, plural, timeOfDay } from "@/lib/format";
 import { State } from "@/run/State";
 import { filterMark } from "@/shell/keys";
 import { ListWaiting, Page, pageClasses } from "@/shell/Page";
+import { headline } from "@/lib/headline";
 import { ProblemNote, sentence } from "@/shell/ProblemNote";
 import { executorName } from "@/workbench/Engine";
 
@@ -136,6 +137,7 @@ function Entry({ run: r, marked, onMark }: { run: Summary; marked: boolean; onMa
   const facts = [
     `${sentence(day(r.created_at))}, ${timeOfDay(r.created_at)}`,
     r.executor ? executorName(r.executor) : "",
+    r.generator === "user" && r.question.text !== "" ? "edited code" : "",
     seconds >= 0 ? duration(seconds) : "",
     r.row_count === undefined ? "" : plural(r.row_count, "row"),
     r.repairs > 0 ? `repaired ${r.repairs === 1 ? "once" : `${r.repairs} times`}` : "",
@@ -151,7 +153,7 @@ function Entry({ run: r, marked, onMark }: { run: Summary; marked: boolean; onMa
         </Link>
         {(r.fault ?? r.understood) && (
           <div className={classes.understood} dir="auto">
-            {r.fault ?? r.understood}
+            {r.fault ? sentence(headline(r.fault)) : r.understood}
           </div>
         )}
         <div className={`${classes.facts} tabular`}>

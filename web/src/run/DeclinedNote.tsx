@@ -1,5 +1,6 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
 import { IconArrowUpRight, IconMessageQuestion } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
 
 import type { Declined, Run } from "@/api/types";
 import { Note } from "@/shell/Note";
@@ -11,12 +12,16 @@ export function DeclinedNote({ run, declined: d }: { run: Run; declined: Decline
   const ask = useAsk();
   const choices = d.choices ?? [];
   const could = d.could ?? [];
+  // How a model is set up is said below, in the page's own terms.
+  const why = d.message.split(" To have any question answered,")[0] ?? d.message;
+  const unplaced = (d.unplaced ?? []).filter((w) => !why.includes(w));
+  const planned = !run.generator || run.generator === "planner";
   return (
     <Stack gap="md">
-      <Note tone="warn" icon={IconMessageQuestion} title={sentence(d.message)}>
-        {(d.unplaced ?? []).length > 0 && (
+      <Note tone="warn" icon={IconMessageQuestion} title={sentence(why)}>
+        {unplaced.length > 0 && (
           <Text size="sm">
-            Nothing in the tables tells {(d.unplaced ?? []).map((w) => `“${w}”`).join(", ")}.
+            Nothing in the tables tells {unplaced.map((w) => `“${w}”`).join(", ")}.
           </Text>
         )}
         {(d.near ?? []).length > 0 && (
@@ -27,9 +32,11 @@ export function DeclinedNote({ run, declined: d }: { run: Run; declined: Decline
       </Note>
       <Offers title="It can be read in several ways. Which one?" texts={choices} onAsk={(t) => ask.mutate(requestAfter(run, t))} busy={ask.isPending} />
       <Offers title="This could be answered" texts={could} onAsk={(t) => ask.mutate(requestAfter(run, t))} busy={ask.isPending} />
-      <Text size="sm" c="dimmed">
-        The built-in planner answers only what it fully understands. A model answers more: set one in the settings.
-      </Text>
+      {planned && (
+        <Text size="sm" c="dimmed">
+          The built-in planner answers only what it fully understands. A model answers more: <Link to="/settings">set one in the settings</Link>.
+        </Text>
+      )}
     </Stack>
   );
 }

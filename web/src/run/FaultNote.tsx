@@ -15,7 +15,7 @@ export function FaultNote({ fault: f, runId }: { fault: Fault; runId: string }) 
       <div className={classes.title}>
         <IconAlertTriangle size={18} aria-hidden />
         <span>
-          {sentence(headline(f.message, f.class))}
+          {sentence(headline(f.message))}
           {f.line ? <span style={{ fontWeight: 400 }}> (line {f.line} of the code)</span> : null}
         </span>
       </div>

@@ -24,7 +24,7 @@ export function Steps({ run, story }: { run: Run; story: RunStory }) {
   const known = story.steps.length > 0;
   const seconds = ((run.finished_at ? Date.parse(run.finished_at) : now) - Date.parse(run.created_at)) / 1000;
   const doing = story.steps.findLast((s) => s.state === "running");
-  const busy = `${doing ? stepName(doing.name) : run.state === "queued" ? "Waiting for its turn" : "Working"}, ${duration(Math.max(0, Math.floor(seconds)))}`;
+  const busy = `${doing ? stepName(doing.name) : run.state === "queued" ? "Waiting for its turn" : run.state === "awaiting_approval" ? "Waits for approval" : "Working"}, ${duration(Math.max(0, Math.floor(seconds))).replace(".0 ", " ")}`;
   const share = !run.final && doing?.name === "spark" && story.progress ? done(story.progress) : 0;
   return (
     <section className={classes.steps} aria-label="Steps">

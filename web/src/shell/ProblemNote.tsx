@@ -39,6 +39,8 @@ export function ProblemNote({ error, onRetry }: { error: unknown; onRetry?: () =
   );
 }
 
+/** Begins with a capital letter, unless the first word is the name of a file or a setting. */
 export function sentence(text: string): string {
+  if (/^\S+[._/:]\w/.test(text)) return text;
   return text === "" ? "" : text[0]?.toUpperCase() + text.slice(1);
 }

@@ -102,7 +102,7 @@ export function Sources() {
       )}
       <div className={classes.foot}>
         {picked.length === 0 ? (
-          <span>None picked: the whole of {connection || "the connection"} is asked.</span>
+          <span>{connection ? `None picked: the whole of ${connection} is asked.` : "Tables appear here when there is a connection."}</span>
         ) : (
           <>
             <span style={{ flex: 1 }}>{plural(picked.length, "table")} picked</span>

@@ -61,6 +61,10 @@ export function Engine({ connection, tables }: { connection: string; tables: rea
             ))}
           </Stack>
         </Radio.Group>
+        <Checkbox
+          className={classes.review} label="Always on Spark" checked={d.spark} onChange={(e) => draft.set({ spark: e.currentTarget.checked })}
+          description="else PostgreSQL itself may answer, where one cheap statement gives Spark's very values (spark.engine)"
+        />
         <Checkbox className={classes.review} label="Show me the code first" description="the run waits until you approve it" checked={d.review} onChange={(e) => draft.set({ review: e.currentTarget.checked })} />
       </Popover.Dropdown>
     </Popover>

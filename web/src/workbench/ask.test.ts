@@ -4,15 +4,15 @@ import { request, requestAfter } from "./ask";
 import { draft } from "./draft";
 
 const session = draft.get().session;
-beforeEach(() => draft.set({ connection: "shop", tables: [], executor: "", review: false }));
+beforeEach(() => draft.set({ connection: "shop", tables: [], executor: "", review: false, spark: false }));
 
 describe("request", () => {
   it("asks the whole connection when no table is picked", () => {
     expect(request("q")).toEqual({ question: "q", connection: "shop", session });
   });
   it("says what is picked, where, and whether the code is to be shown first", () => {
-    draft.set({ tables: ["shop.sales.orders"], executor: "batch", review: true });
-    expect(request("q")).toEqual({ question: "q", connection: "shop", tables: ["shop.sales.orders"], executor: "batch", review: true, session });
+    draft.set({ tables: ["shop.sales.orders"], executor: "batch", review: true, spark: true });
+    expect(request("q")).toEqual({ question: "q", connection: "shop", tables: ["shop.sales.orders"], executor: "batch", review: true, engine: "spark", session });
   });
 });
 

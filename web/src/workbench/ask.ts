@@ -30,7 +30,7 @@ function asked(question: string, connection: string, tables: readonly string[]):
 
 function how(): NewRun {
   const d = draft.get();
-  return { ...(d.executor ? { executor: d.executor } : {}), ...(d.review ? { review: true } : {}), session: d.session };
+  return { ...(d.executor ? { executor: d.executor } : {}), ...(d.review ? { review: true } : {}), ...(d.spark ? { engine: "spark" } : {}), session: d.session };
 }
 
 /** Asks, and goes to the run as soon as it is on disk. */

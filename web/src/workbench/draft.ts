@@ -11,6 +11,8 @@ export interface Draft {
   /** "" = where it fits best */
   executor: Executor | "";
   review: boolean;
+  /** Never PostgreSQL by itself */
+  spark: boolean;
   /** Groups the runs of this tab */
   session: string;
   /** What was asked in this tab, the last one first */
@@ -26,7 +28,7 @@ function newSession(): string {
 }
 
 export const draft = createStore<Draft>(
-  { text: "", connection: "", tables: [], executor: "", review: false, session: newSession(), asked: [] },
+  { text: "", connection: "", tables: [], executor: "", review: false, spark: false, session: newSession(), asked: [] },
   "sparkwright.draft",
   (kept) => {
     if (!record(kept)) return {};
@@ -35,6 +37,7 @@ export const draft = createStore<Draft>(
       connection: typeof kept.connection === "string" ? kept.connection : "",
       tables: strings(kept.tables),
       review: kept.review === true,
+      spark: kept.spark === true,
       asked: strings(kept.asked),
       ...(typeof kept.session === "string" && kept.session !== "" ? { session: kept.session } : {}),
     };
