@@ -17,6 +17,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/artifact"
 	"github.com/sparkwright/sparkwright/internal/demo"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
+	"github.com/sparkwright/sparkwright/internal/placement"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
@@ -147,7 +148,7 @@ func (a *app) runDemo(ctx context.Context) error {
 	for _, q := range demoQuestions {
 		a.printf("\n$ sparkwright ask %q --connection %s\n", q, demoName)
 		view := &progressView{app: a}
-		run, err := svc.Ask(ctx, supervisor.Request{Question: q, Connection: demoName, Observe: view.observe})
+		run, err := svc.Ask(ctx, supervisor.Request{Question: q, Connection: demoName, Engine: placement.EngineSpark, Observe: view.observe})
 		a.out.clear()
 		if run == nil {
 			return err
