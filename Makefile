@@ -93,14 +93,16 @@ fuzz: ## fuzz what reads text of others, FUZZ=1m each
 mutants: ## leave each wall out, alone: its own test must fail
 	SPARKWRIGHT_MUTANTS=1 $(GO) test -count=1 -timeout 60m -run 'TestMutants|TestWalls' ./internal/redteam
 
-soak: build ## the long tests: hundreds of killed processes, with Spark; 1,000 runs under concurrent writers
+soak: KILLS ?= 200
+soak: build ## the long tests: hundreds of killed processes, with Spark, KILLS=200 of each kind; 1,000 runs under concurrent writers
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
-	$(GO) test -tags soak -timeout 4h -run 'Soak' ./internal/fake/lab
+	$(GO) test -tags soak -count=1 -timeout 1h -v -run 'TestConformance' ./internal/executor/emrserverless
+	SPARKWRIGHT_SOAK_KILLS=$(KILLS) $(GO) test -tags soak -count=1 -timeout 4h -v -run 'Soak' ./internal/fake/lab
 	$(GO) test -run none -fuzz FuzzCheck -fuzztime 10m ./internal/sqlguard
 	for f in FuzzClient FuzzFrames FuzzScan; do $(GO) test -run none -fuzz $$f\$$ -fuzztime 5m ./internal/broker || exit 1; done
 	$(MAKE) fuzz FUZZ=10m
 	$(MAKE) mutants
-	SPARKWRIGHT_SOAK_KILLS=200 $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
+	SPARKWRIGHT_SOAK_KILLS=$(KILLS) $(GO) test -count=1 -v -timeout 90m ./internal/crashtest
 
 bench: build chromium ## measure: both arms in one run, median of several
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install

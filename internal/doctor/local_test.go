@@ -26,7 +26,8 @@ func local(t *testing.T) (cfg doctor.Config, home string) {
 	t.Helper()
 	c, password := owner(t, server, "postgres")
 	cfg = config(t, c, password)
-	cfg.Login = nil // this is about the machine
+	cfg.Login = nil                                         // this is about the machine
+	cfg.Settings.Runtime.Python = testkit.Runtime(t).Python // starts sooner than one behind a version manager
 	home = cfg.Home
 	if err := os.Symlink(filepath.Join(testkit.Home(t), "runtime"), filepath.Join(home, "runtime")); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func program(t *testing.T, path, text string) string {
 }
 
 // The table of seeded faults of this machine, of the settings and of the model.
-func TestFaultsHere(t *testing.T) {
+func TestFaultsHere(t *testing.T) { //nolint:tparallel // each starts Java and Python
 	t.Parallel()
 	testkit.Runtime(t)
 	well, _ := local(t)
@@ -125,7 +126,6 @@ func TestFaultsHere(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.id+" "+string(tt.level), func(t *testing.T) {
-			t.Parallel()
 			cfg, _ := local(t)
 			tt.brk(t, &cfg)
 			f := wantOnly(t, doctor.Run(t.Context(), doctor.Checks(cfg)), tt.id, tt.level)
