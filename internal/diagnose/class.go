@@ -72,8 +72,12 @@ func compile(list []Class) []compiled {
 	out := make([]compiled, len(list))
 	for i, c := range list {
 		out[i] = compiled{Class: c}
-		if c.Pattern != "" {
-			out[i].pattern = regexp.MustCompile("(?m)" + c.Pattern)
+		pattern := c.Pattern
+		if more := languages[c.ID]; more != "" {
+			pattern += "|" + more
+		}
+		if pattern != "" {
+			out[i].pattern = regexp.MustCompile("(?m)" + pattern)
 		}
 	}
 	return out

@@ -26,6 +26,7 @@ type sample struct {
 //
 // Held back are the logs whose name begins with "later": they were provoked
 // when the rules were finished, by reading in other ways (provoke.py --other).
+// Those in other languages (locales.py) are of other roles, tables and columns.
 func corpus(t *testing.T) []sample {
 	t.Helper()
 	var out []sample
