@@ -27,6 +27,7 @@ var list = []struct{ attack, file, words string }{ //nolint:gochecknoglobals // 
 	{"file writes", attacksPy, "write_the_runtime write_python write_usr write_the_root falsify_results_of_another_run"},
 	{"file writes, by Spark", sparkPy, "write_another_run write_the_runtime write_usr a_log_of_the_driver"},
 	{"fork bomb", attacksPy, "fork_bomb thread_bomb"},
+	{"fork bomb, where programs may be started", "internal/sandbox/bomb_linux_test.go", "TestForkBomb"},
 	{"other bombs", attacksPy, "memory_bomb file_bomb fill_tmp"},
 	{"symbolic links", attacksPy, "link_in_the_results hard_link_in_the_results pipe_in_the_results device_in_the_results"},
 	{"symbolic links, afterwards", "internal/redteam/results_test.go", "a link to another"},

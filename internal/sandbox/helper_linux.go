@@ -95,6 +95,7 @@ func initMain(fd int) int {
 	say(control, answer{Layers: standing(o.Spec)}, files)
 	ended := forwardSignals(pid)
 	go serveOrders(control, b)
+	go countTasks(b.spec)
 	return collect(pid, ended)
 }
 

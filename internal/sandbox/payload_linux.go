@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -114,28 +113,6 @@ func limit(s *Spec) error {
 		}
 	}
 	return nil
-}
-
-// limitTasks bounds the processes and threads of the pid namespace. RLIMIT_NPROC
-// does it for ordinary users, but the kernel exempts root from that.
-func limitTasks(s *Spec) error {
-	if !s.has(Processes) {
-		return nil
-	}
-	if major, minor := kernel(); major < 6 || major == 6 && minor < 14 {
-		return nil // before 6.14 the number is the whole machine's
-	}
-	err := os.WriteFile("/proc/sys/kernel/pid_max", []byte(strconv.Itoa(s.Limits.Tasks)), 0o600)
-	return wall("limit processes", err)
-}
-
-func kernel() (major, minor int) {
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return 0, 0
-	}
-	_, _ = fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
-	return major, minor
 }
 
 // dropCapabilities gives up every one, for good.

@@ -74,6 +74,11 @@ type Spec struct {
 	Datagrams bool   `json:"datagrams"` // may make UDP sockets; Java looks at interfaces by one
 	Limits    Limits `json:"limits"`
 
+	// CountTasks has process 1 count the tasks inside, and end all of them when
+	// there are more than Limits.Tasks. Start sets it where the kernel cannot hold
+	// root to a number.
+	CountTasks bool `json:"count_tasks,omitempty"`
+
 	// Without leaves walls out. It is for tests that prove what each is good
 	// for; no setting leads to it.
 	Without []Layer `json:"without,omitempty"`

@@ -63,6 +63,7 @@ func Start(spec Spec, files Stdio, onDeath syscall.Signal) (*Box, error) {
 	if !spec.has(Environment) {
 		spec.Env = append(os.Environ(), spec.Env...)
 	}
+	spec.CountTasks = spec.CountTasks || os.Geteuid() == 0 && !ownPIDs()
 	if spec.Dir == "" {
 		spec.Dir = "/tmp"
 	}
