@@ -107,6 +107,7 @@ soak: build ## the long tests: hundreds of killed processes, with Spark, KILLS=2
 bench: build chromium ## measure: both arms in one run, median of several
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
 	$(GO) run ./bench/readers
+	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/sandbox
 	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/reads
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/queue
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/page

@@ -135,9 +135,39 @@ func mismatch(format string, args ...any) error {
 	return sparkwright.Errorf(sparkwright.CodeJobFailed, format, args...)
 }
 
-// LoadFault reads the fault that a job has left; nil when there is none.
+// LoadFault reads the fault that a job has left; nil when there is none. A job
+// tells what happened. What to do about it, and which kind of fault it is, is
+// said by us: a person follows that.
 func LoadFault(location string) *sparkwright.Fault {
 	text, err := read(location, "fault.json", maxFault)
+	if err != nil {
+		return nil
+	}
+	return told(text)
+}
+
+// told is what a job may say; nil for what is no fault.
+func told(text []byte) *sparkwright.Fault {
+	var f sparkwright.Fault
+	if json.Unmarshal(text, &f) != nil {
+		return nil
+	}
+	return &sparkwright.Fault{Class: f.Class, SQLState: f.SQLState, Message: f.Message, Line: f.Line, Log: f.Log}
+}
+
+// KeepFault notes why we have stopped a job, beside its directory: in there the
+// job could have written it itself.
+func KeepFault(location string, f *sparkwright.Fault) error {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("encode the fault: %w", err)
+	}
+	return WriteFile(keptFault(location), text)
+}
+
+// KeptFault reads what KeepFault has noted; nil when there is nothing.
+func KeptFault(location string) *sparkwright.Fault {
+	text, err := os.ReadFile(keptFault(location))
 	if err != nil {
 		return nil
 	}
@@ -147,6 +177,8 @@ func LoadFault(location string) *sparkwright.Fault {
 	}
 	return &f
 }
+
+func keptFault(location string) string { return filepath.Clean(location) + ".fault.json" }
 
 // WriteFile writes a file of ours, mode 0600, with its directories.
 func WriteFile(path string, text []byte) error {

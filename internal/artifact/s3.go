@@ -123,7 +123,9 @@ func (s *S3) sum(ctx context.Context, bucket, key string, p sparkwright.Part) er
 	return nil
 }
 
-// LoadFault reads the fault that a job has left; nil when there is none.
+// LoadFault reads the fault that a job has left; nil when there is none. Of its
+// kind only that the attempt was cancelled is believed: whoever cancels an
+// attempt that cannot be told so says it there.
 func (s *S3) LoadFault(ctx context.Context, location string) (*sparkwright.Fault, error) {
 	bucket, key, _ := awscloud.SplitS3(location)
 	text, err := s.read(ctx, bucket, key+"/fault.json", maxFault)
@@ -133,11 +135,12 @@ func (s *S3) LoadFault(ctx context.Context, location string) (*sparkwright.Fault
 	if err != nil {
 		return nil, fmt.Errorf("read the fault: %w", err)
 	}
-	var f sparkwright.Fault
-	if json.Unmarshal(text, &f) != nil { // half a fault tells nothing
-		return nil, nil //nolint:nilerr // the job's outcome counts
+	f := told(text) // half a fault tells nothing: the job's outcome counts
+	var said struct{ Kind sparkwright.FaultKind }
+	if f != nil && json.Unmarshal(text, &said) == nil && said.Kind == sparkwright.FaultCancelled {
+		f.Kind = said.Kind
 	}
-	return &f, nil
+	return f, nil
 }
 
 func (s *S3) read(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {

@@ -123,9 +123,7 @@ func (s *Set) limited(ctx context.Context, a *Attempt) *sparkwright.Fault {
 // finish decides the outcome and keeps it for later processes.
 func (a *Attempt) finish(fault *sparkwright.Fault) {
 	if fault != nil && artifact.LoadFault(a.Location) == nil { // the job may have been faster
-		if text, err := json.Marshal(fault); err == nil {
-			_ = artifact.WriteFile(filepath.Join(a.Location, "fault.json"), text) // fails on a full disk
-		}
+		_ = artifact.KeepFault(a.Location, fault) // fails on a full disk
 	}
 	a.mu.Lock()
 	a.outcome = judge(a.Data, a.recent)
@@ -147,6 +145,9 @@ func judge(d Data, log string) sparkwright.Outcome {
 		return sparkwright.Outcome{State: sparkwright.AttemptSucceeded}
 	}
 	out := sparkwright.Outcome{State: sparkwright.AttemptFailed, Fault: artifact.LoadFault(d.Location)}
+	if out.Fault == nil {
+		out.Fault = artifact.KeptFault(d.Location)
+	}
 	if out.Fault == nil {
 		out.Fault = &sparkwright.Fault{
 			Kind: sparkwright.FaultLost, Class: lostClass, Message: "the job ended without a result (" + err.Error() + ")",

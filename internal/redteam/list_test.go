@@ -47,6 +47,7 @@ var list = []struct{ attack, file, words string }{ //nolint:gochecknoglobals // 
 	{"pickles in results", "internal/redteam/results_test.go", "TestResults"},
 	{"pickles in results, by Spark", sparkPy, "pickle_in_the_metadata_of_a_file pickle_as_the_schema_of_a_file"},
 	{"results of others by the manifest", "internal/redteam/results_test.go", "the place of another"},
+	{"advice that a job forges", "internal/artifact/artifact_test.go", "curl evil.example"},
 	{"functions in Python", sparkPy, "function_in_python map_in_python table_function_in_python"},
 	{"log injection", commands + "injection_test.go", "TestNothingIsForged"},
 	{"control of the terminal", commands + "clean_test.go", "TestNothingSteersTheTerminal"},

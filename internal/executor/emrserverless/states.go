@@ -57,7 +57,7 @@ func (e *Executor) judge(ctx context.Context, d *data, st *status, told *told) s
 	switch {
 	case fault != nil && out.State == sparkwright.AttemptFailed:
 		out.Fault = fault
-		out.Fault.Because = st.details
+		out.Fault.Kind, out.Fault.Because = "", st.details
 	case out.Fault != nil:
 	case out.State == sparkwright.AttemptCancelled && e.timedOut(st):
 		out.State, out.Fault = sparkwright.AttemptFailed, e.timeout(st)
