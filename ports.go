@@ -191,6 +191,9 @@ type Sink interface {
 type Outcome struct {
 	State AttemptState
 	Fault *Fault // set when State is failed, lost or cancelled
+	// Billed is what the place has counted of a job that is over, without USD;
+	// nil = it does not say.
+	Billed *Cost
 }
 
 // Ways are how jobs on this machine reach databases. Implementations are safe

@@ -130,6 +130,9 @@ type Receipt struct {
 	Statements []Statement    `json:"statements,omitempty"` // what PostgreSQL ran
 	Expected   Cost           `json:"expected"`
 	Actual     Cost           `json:"actual"`
+	// Off is by how much it took longer than expected: 0.5 = half as long again,
+	// -0.5 = half as long. 0 before the end.
+	Off float64 `json:"off,omitempty"`
 }
 
 // ReceiptTable is one table's share of a receipt. Actual values are -1 where

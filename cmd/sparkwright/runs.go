@@ -123,6 +123,15 @@ func (a *app) showRun(run *sparkwright.Run) {
 		times = append(times, fmt.Sprintf("%s %.2f s", t.Step, t.Seconds))
 	}
 	line("took", strings.Join(times, " · "))
+	line("estimate", offLine(run.Receipt))
+	line("read", receiptLine(run.Receipt))
+	if run.Receipt != nil {
+		for _, t := range run.Receipt.Tables {
+			line("table", tableLine(&t))
+		}
+	}
+	line("cost", costLine(run.Receipt))
+	line("model", usageText(run))
 	if run.Result != nil {
 		line("result", fmt.Sprintf("%s rows in %s", thousands(run.Result.RowCount), run.Result.Location))
 		a.rows(run.Result, terminalWidth(a.stdout))

@@ -14,6 +14,7 @@ func (a *app) trust(run *sparkwright.Run) {
 	a.say("checked", checkedLine(run.Crosscheck))
 	a.say("planner", secondLine(run.Crosscheck))
 	a.say("read", receiptLine(run.Receipt))
+	a.say("cost", costLine(run.Receipt))
 	for _, f := range run.Findings {
 		a.say("note", findingLine(f))
 	}
@@ -82,6 +83,50 @@ func sandboxLine(r *sparkwright.Receipt) string {
 		return ""
 	}
 	return "OFF: the code of this run could read and reach all that its user can"
+}
+
+// costLine tells what a place in AWS was expected to cost, and what it did.
+func costLine(r *sparkwright.Receipt) string {
+	if r == nil || r.Expected.VCPUHours+r.Expected.MemoryHours == 0 {
+		return ""
+	}
+	expected := costText(r.Expected) + " expected"
+	if r.Actual.VCPUHours+r.Actual.MemoryHours == 0 {
+		return expected + "; what was billed is not known"
+	}
+	return costText(r.Actual) + " billed, " + expected
+}
+
+func costText(c sparkwright.Cost) string {
+	text := fmt.Sprintf("%.3f vCPU-hours and %.3f GB-hours", c.VCPUHours, c.MemoryHours)
+	if c.USD > 0 {
+		text += fmt.Sprintf(" (%.4f USD)", c.USD)
+	}
+	return text
+}
+
+// tableLine is one table's share of a receipt.
+func tableLine(t *sparkwright.ReceiptTable) string {
+	text := fmt.Sprintf("%s: %s expected", t.Table, count(t.EstimatedRows))
+	if t.EstimatedBytes >= 0 {
+		text += ", " + size(t.EstimatedBytes)
+	}
+	if t.ActualRows >= 0 {
+		text += fmt.Sprintf("; %s rows, %s read", thousands(t.ActualRows), size(t.ActualBytes))
+	}
+	return text
+}
+
+// offLine tells how good the estimate was.
+func offLine(r *sparkwright.Receipt) string {
+	if r == nil || r.Actual.Seconds == 0 || r.Expected.Seconds == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%.1f s expected over %d connections, %.1f s taken", r.Expected.Seconds, r.Expected.Connections, r.Actual.Seconds)
+	if r.Off != 0 {
+		text += fmt.Sprintf(" (%+.0f %%)", r.Off*100)
+	}
+	return text
 }
 
 func receiptLine(r *sparkwright.Receipt) string {

@@ -70,6 +70,21 @@ func TestTrust(t *testing.T) {
 			}),
 			"1,234 rows, 3 kB in 2 statements · 1.5 s, 1.2 s expected",
 		},
+		{costLine(&sparkwright.Receipt{}), ""},
+		{
+			costLine(&sparkwright.Receipt{Expected: sparkwright.Cost{VCPUHours: 0.2, MemoryHours: 0.8, USD: 0.0151}}),
+			"0.200 vCPU-hours and 0.800 GB-hours (0.0151 USD) expected; what was billed is not known",
+		},
+		{
+			costLine(&sparkwright.Receipt{Expected: sparkwright.Cost{VCPUHours: 0.2, MemoryHours: 0.8}, Actual: sparkwright.Cost{VCPUHours: 0.3, MemoryHours: 1, USD: 0.02}}),
+			"0.300 vCPU-hours and 1.000 GB-hours (0.0200 USD) billed, 0.200 vCPU-hours and 0.800 GB-hours expected",
+		},
+		{offLine(&sparkwright.Receipt{}), ""},
+		{
+			offLine(&sparkwright.Receipt{Expected: sparkwright.Cost{Seconds: 2, Connections: 3}, Actual: sparkwright.Cost{Seconds: 1.5}, Off: -0.25}),
+			"2.0 s expected over 3 connections, 1.5 s taken (-25 %)",
+		},
+		{tableLine(&sparkwright.ReceiptTable{Table: "t.s.o", EstimatedRows: -1, EstimatedBytes: -1, ActualRows: 1200, ActualBytes: 4096}), "t.s.o: " + count(-1) + " expected; 1,200 rows, 4 kB read"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%q, want %q", tt.got, tt.want)

@@ -90,7 +90,7 @@ func (a *app) newVarying(ctx context.Context, s *settings.Settings, st *store.St
 		next.Executors = maps.Clone(before.Executors)
 		next.Limits, next.House = limits(s), house(a.home, s, st, uploads)
 		next.Copy = copies(a.home, s).Copy
-		next.Engine = s.Spark.Engine
+		next.Engine, next.Rates = s.Spark.Engine, rates(s)
 		next.Direct = supervisor.DirectLimits{Cost: float64(s.Spark.DirectCost), Time: time.Duration(s.Spark.DirectSeconds) * time.Second}
 		if part := modelPart(s); part != model {
 			var err error

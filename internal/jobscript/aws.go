@@ -34,6 +34,7 @@ type AWSSpec struct {
 	Connections []AWSConnection
 	Reads       []readplan.Read
 	PreviewRows int
+	Snapshots   []sparkwright.Snapshot // what the connections read, or why not one state, for the manifest
 }
 
 type awsConnectionView struct {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,6 +32,7 @@ func postgresSpec() jobscript.AWSSpec {
 			SecretARN: auroraARN, Region: "us-east-1",
 		}},
 		Reads: readplan.Plan(catalog, nil, readplan.Options{Cores: 2}), PreviewRows: 100,
+		Snapshots: []sparkwright.Snapshot{{Connection: "aurora", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC), None: "each connection of a job in AWS reads its own state, as no session holds one for all"}},
 	}
 }
 

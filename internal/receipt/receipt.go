@@ -76,7 +76,7 @@ func estimate(read *readplan.Read) int64 {
 // no single table's share is known.
 func Settle(r *sparkwright.Receipt, reads []readplan.Read, statements []sparkwright.Statement, seconds float64) {
 	r.Statements = append(r.Statements, statements...)
-	r.Actual.Seconds = seconds
+	Took(r, seconds)
 	joint := make([]bool, len(r.Tables))
 	for _, st := range statements {
 		named := tablesOf(st, reads)
@@ -95,6 +95,43 @@ func Settle(r *sparkwright.Receipt, reads []readplan.Read, statements []sparkwri
 			r.Tables[i].ActualRows, r.Tables[i].ActualBytes = unknownRows, unknownRows
 		}
 	}
+}
+
+// Took notes how long it took, and by how much that is off.
+func Took(r *sparkwright.Receipt, seconds float64) {
+	r.Actual.Seconds = seconds
+	if r.Expected.Seconds > 0 {
+		r.Off = seconds/r.Expected.Seconds - 1
+	}
+}
+
+// Rate is what a place in AWS has and costs.
+type Rate struct {
+	VCPUs, GB              float64 // of all workers of a job
+	PerVCPUHour, PerGBHour float64 // US dollars
+	StartSeconds           float64 // before anything is read
+	Cores                  int     // that read at once
+}
+
+// ExpectAWS is the receipt before a run in AWS.
+func ExpectAWS(reads []readplan.Read, rate Rate) *sparkwright.Receipt {
+	r := Expect(reads, max(1, rate.Cores), nil)
+	r.Expected.Seconds += rate.StartSeconds
+	hours := r.Expected.Seconds / 3600
+	r.Expected.VCPUHours, r.Expected.MemoryHours = rate.VCPUs*hours, rate.GB*hours
+	r.Expected.USD = rate.cost(r.Expected)
+	return r
+}
+
+// Bill adds what the place has counted of an attempt.
+func Bill(r *sparkwright.Receipt, rate Rate, billed sparkwright.Cost) {
+	r.Actual.VCPUHours += billed.VCPUHours
+	r.Actual.MemoryHours += billed.MemoryHours
+	r.Actual.USD = rate.cost(r.Actual)
+}
+
+func (r Rate) cost(c sparkwright.Cost) float64 {
+	return c.VCPUHours*r.PerVCPUHour + c.MemoryHours*r.PerGBHour
 }
 
 // tablesOf are the places of the reads that a statement reads. Statements of

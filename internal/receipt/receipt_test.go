@@ -1,6 +1,7 @@
 package receipt_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,5 +65,22 @@ func TestSettle(t *testing.T) {
 	}
 	if len(r.Statements) != 6 || r.Actual.Seconds != 1.5 {
 		t.Errorf("%d statements, %v s", len(r.Statements), r.Actual.Seconds)
+	}
+}
+
+func TestAWS(t *testing.T) {
+	t.Parallel()
+	rate := receipt.Rate{VCPUs: 10, GB: 28, PerVCPUHour: 0.05, PerGBHour: 0.005, StartSeconds: 60, Cores: 6}
+	r := receipt.ExpectAWS(reads(), rate)
+	hours := r.Expected.Seconds / 3600
+	want := sparkwright.Cost{Seconds: r.Expected.Seconds, Connections: r.Expected.Connections, VCPUHours: 10 * hours, MemoryHours: 28 * hours, USD: 10*hours*0.05 + 28*hours*0.005}
+	if diff := cmp.Diff(want, r.Expected); diff != "" || r.Expected.Seconds < 60 {
+		t.Errorf("%s", diff)
+	}
+	receipt.Bill(r, rate, sparkwright.Cost{VCPUHours: 1, MemoryHours: 2})
+	receipt.Bill(r, rate, sparkwright.Cost{VCPUHours: 1, MemoryHours: 2}) // a second attempt
+	receipt.Took(r, 2*r.Expected.Seconds)
+	if r.Actual.VCPUHours != 2 || r.Actual.MemoryHours != 4 || math.Abs(r.Actual.USD-0.12) > 1e-9 || r.Off != 1 {
+		t.Errorf("%+v, off by %f", r.Actual, r.Off)
 	}
 }

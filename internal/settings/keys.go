@@ -35,6 +35,7 @@ func fields(s *Settings) []field {
 		{key: "spark.keep_warm_seconds", ptr: &sp.KeepWarmSeconds, check: between(0, 24*3600), about: "How long the Spark server of ask and run waits for the next command before it ends; 0 = it ends with each command."},
 		{key: "spark.pool_size", ptr: &sp.PoolSize, check: between(0, 64), about: "Python client processes that are kept ready."},
 		{key: "spark.result_preview_rows", ptr: &sp.ResultPreviewRows, check: between(0, 10000), about: "Rows of a result's preview."},
+		{key: "spark.prices", ptr: &sp.Prices, check: checkPlacePrices, about: "US dollars for an hour of a vCPU and of a GB of memory, by place, for receipts: what AWS lists for us-east-1 and x86 until you say otherwise. Empty: costs are not known."},
 		{key: "spark.engine", ptr: &sp.Engine, check: oneOf("auto", "spark"), about: "What answers when a request leaves it open. `auto`: PostgreSQL by itself, read-only and on the run's snapshot, where one statement gives Spark's very answer cheaply and this machine's Spark would answer otherwise. `spark`: always Spark. The reference contract's endpoints always use Spark."},
 		{key: "spark.direct_cost", ptr: &sp.DirectCost, check: between(0, 1<<40), about: "Cost by EXPLAIN up to which PostgreSQL answers by itself."},
 		{key: "spark.direct_seconds", ptr: &sp.DirectSeconds, check: between(1, 3600), about: "Seconds that PostgreSQL may take for it; then Spark answers."},

@@ -21,6 +21,30 @@ func checkPrices(value any) string {
 	return checkText(value)
 }
 
+func checkPlacePrices(value any) string {
+	text, _ := value.(string)
+	list, ok := ParsePrices(text)
+	for _, p := range list {
+		ok = ok && (p.Model == "emrserverless" || p.Model == "lambda")
+	}
+	if !ok {
+		return "must be like emrserverless=0.052624/0.0057785, lambda=0/0.06: dollars for an hour of a vCPU and of a GB"
+	}
+	return checkText(value)
+}
+
+// Price is what a place in AWS costs, in US dollars for an hour of a vCPU and of
+// a GB; 0 when it is not known.
+func (s Spark) Price(place string) (vcpu, gb float64) {
+	list, _ := ParsePrices(s.Prices)
+	for _, p := range list {
+		if p.Model == place {
+			return p.In, p.Out
+		}
+	}
+	return 0, 0
+}
+
 // ParsePrices reads the form of model.prices: MODEL=IN/OUT, separated by
 // commas.
 func ParsePrices(text string) (list []Price, ok bool) {

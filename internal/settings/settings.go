@@ -61,6 +61,7 @@ type Spark struct {
 	KeepWarmSeconds       int // how long a command's server waits for the next command
 	ResultPreviewRows     int
 	LocalS3MB             int    // of one table in S3 that is copied to be read on this machine
+	Prices                string // of places in AWS; see ParsePrices
 	Engine                string // auto or spark
 	DirectCost            int    // of EXPLAIN, up to which PostgreSQL answers by itself
 	DirectSeconds         int    // that it may take then
@@ -219,7 +220,7 @@ func Default() *Settings {
 	return &Settings{
 		Spark: Spark{
 			Master: "local[*]", DriverMemory: "2g", AttemptTimeoutSeconds: 600, LocalS3MB: 1024,
-			ClientMemoryMB: 2048, PoolSize: 2, KeepWarmSeconds: 600, ResultPreviewRows: 100, Engine: "auto", DirectCost: 20_000, DirectSeconds: 10,
+			ClientMemoryMB: 2048, PoolSize: 2, KeepWarmSeconds: 600, ResultPreviewRows: 100, Prices: "emrserverless=0.052624/0.0057785, lambda=0/0.06", Engine: "auto", DirectCost: 20_000, DirectSeconds: 10,
 			MaxRetries: 3, FileSizeThresholdMB: 100, PresignedURLExpiryHours: 24,
 			LambdaTimeoutSeconds: 300, EMRTimeoutMinutes: 10,
 			ExecutorMemory: "4g", ExecutorCores: 2, LogGroup: "/aws/emr-serverless",

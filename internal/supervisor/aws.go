@@ -212,11 +212,17 @@ func resultsInS3(run *sparkwright.Run) string {
 	return strings.TrimRight(run.Placement.OutputPath, "/") + "/" + run.ID
 }
 
+// notHeld is why a job in AWS reads no snapshot.
+const notHeld = "each connection of a job in AWS reads its own state, as no session holds one for all"
+
 // awsScript renders the file of an attempt in AWS.
 func (j *job) awsScript(a *sparkwright.Attempt) (string, error) {
 	spec := jobscript.AWSSpec{
 		RunID: j.run.ID, AttemptID: a.ID, Location: j.location(a.Number), Analysis: a.Analysis, Driver: j.run.Placement.Driver,
 		Reads: j.reads, PreviewRows: j.s.cfg.PreviewRows,
+	}
+	for _, name := range jobscript.ConnectionsOf(j.reads) {
+		spec.Snapshots = append(spec.Snapshots, sparkwright.Snapshot{Connection: name, Time: a.StartedAt, None: notHeld})
 	}
 	guards := readplan.AllGuards(j.reads, a.Analysis) // Spark's plan is not known before
 	for _, name := range jobscript.ConnectionsOf(j.reads) {

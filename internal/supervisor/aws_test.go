@@ -17,6 +17,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/receipt"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
@@ -59,7 +60,7 @@ func (r *remote) Poll(_ context.Context, h sparkwright.Handle, _ sparkwright.Sin
 	var n int
 	_ = json.Unmarshal(h.Data, &n)
 	if r.outcome == nil {
-		return sparkwright.Outcome{State: sparkwright.AttemptSucceeded}, nil
+		return sparkwright.Outcome{State: sparkwright.AttemptSucceeded, Billed: &sparkwright.Cost{VCPUHours: 0.5}}, nil
 	}
 	return r.outcome(r.jobs[n]), nil
 }
@@ -164,6 +165,7 @@ func newAWS(t *testing.T, change func(*placement.AWS)) *awsBundle {
 		Varying: supervisor.Varying{
 			Generator: b, GeneratorName: "test", AWS: aws, Limits: supervisor.Limits{QuestionChars: 4000},
 			Executors: map[string]sparkwright.Executor{placement.EMR: b.emr, placement.Lambda: b.lambda},
+			Rates:     map[string]receipt.Rate{placement.EMR: {VCPUs: 10, GB: 28, PerVCPUHour: 0.05, PerGBHour: 0.005}},
 			LoadResult: func(location, runID, attemptID string) (*sparkwright.Manifest, error) {
 				return &sparkwright.Manifest{Version: 1, RunID: runID, AttemptID: attemptID, Location: location}, nil
 			},
@@ -221,10 +223,13 @@ func TestPostgresInAWS(t *testing.T) {
 	if diff := cmp.Diff(want, job.Access); diff != "" {
 		t.Error(diff)
 	}
-	for _, text := range []string{"jdbc:postgresql://db.example.com:5432/shop", `get_secret_value(SecretId="` + auroraARN + `")`, "spark.table(\"`lake`.`clicks`\")"} {
+	for _, text := range []string{"jdbc:postgresql://db.example.com:5432/shop", `get_secret_value(SecretId="` + auroraARN + `")`, "spark.table(\"`lake`.`clicks`\")", `"none\":\"each connection of a job in AWS reads its own state`} {
 		if !strings.Contains(job.Attempt.Script, text) {
 			t.Errorf("the script lacks %s", text)
 		}
+	}
+	if r := run.Receipt; r == nil || len(r.Tables) != 2 || r.Expected.VCPUHours <= 0 || r.Expected.USD <= 0 || r.Actual.VCPUHours != 0.5 || r.Actual.USD != 0.025 || r.Actual.Seconds <= 0 {
+		t.Errorf("receipt %+v", r)
 	}
 	if len(job.Secrets) != 0 {
 		t.Error("logins travel beside a job in AWS")

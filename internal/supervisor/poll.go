@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/receipt"
 	"github.com/sparkwright/sparkwright/internal/redact"
 )
 
@@ -60,6 +61,9 @@ func (j *job) pollStep(ctx context.Context) (next, error) {
 
 // outcome goes on from what an attempt came to.
 func (j *job) outcome(ctx context.Context, a *sparkwright.Attempt, out sparkwright.Outcome) (next, error) {
+	if out.Billed != nil && j.run.Receipt != nil {
+		receipt.Bill(j.run.Receipt, j.s.now().Rates[j.run.Placement.Executor], *out.Billed)
+	}
 	switch out.State {
 	case sparkwright.AttemptSucceeded:
 		j.endLogs()

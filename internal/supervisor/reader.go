@@ -7,6 +7,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/readplan"
+	"github.com/sparkwright/sparkwright/internal/receipt"
 )
 
 // Reader stands between the job of an attempt and the databases that it reads:
@@ -59,6 +60,7 @@ type Reading interface {
 type direct struct {
 	runID string
 	dbs   map[string]Database
+	began time.Time
 }
 
 // URL implements Reading.
@@ -82,7 +84,11 @@ func (d *direct) Query() (*sparkwright.Query, string) { return nil, "" }
 func (d *direct) Cancel() {}
 
 // End implements Reading.
-func (d *direct) End(context.Context, *sparkwright.Run) {}
+func (d *direct) End(_ context.Context, run *sparkwright.Run) {
+	if run.Receipt != nil {
+		receipt.Took(run.Receipt, time.Since(d.began).Seconds())
+	}
+}
 
 func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 	if j.reading != nil {
@@ -92,13 +98,27 @@ func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 		return err
 	}
 	if j.s.cfg.Reader == nil || j.inAWS() {
-		j.reading = &direct{runID: j.run.ID, dbs: j.opened}
+		j.reading = &direct{runID: j.run.ID, dbs: j.opened, began: a.StartedAt}
+		if a.Handle == nil && j.inAWS() { // else it is written
+			j.expectAWS()
+		}
 		return nil
 	}
 	j.describeSecond()
 	var err error
 	j.reading, err = j.s.cfg.Reader.Begin(ctx, Opening{Run: j.run, Attempt: a, Reads: j.reads, Databases: j.opened, Direct: j.mayBeDirect(a)})
 	return err
+}
+
+// expectAWS is the receipt of an attempt in AWS. What earlier ones were billed
+// stays.
+func (j *job) expectAWS() {
+	var before sparkwright.Cost
+	if j.run.Receipt != nil {
+		before = j.run.Receipt.Actual
+	}
+	j.run.Receipt = receipt.ExpectAWS(j.reads, j.s.now().Rates[j.run.Placement.Executor])
+	j.run.Receipt.Actual = before
 }
 
 // endReading lets go of what the attempt read through.

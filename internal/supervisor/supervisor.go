@@ -43,6 +43,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/receipt"
 	"github.com/sparkwright/sparkwright/internal/store"
 )
 
@@ -119,6 +120,8 @@ type Varying struct {
 	// placement.EngineAuto or EngineSpark, which "" means too.
 	Engine string
 	Direct DirectLimits
+	// Rates are what places in AWS have and cost, by executor.
+	Rates  map[string]receipt.Rate
 	Limits Limits
 	House  House
 }

@@ -149,9 +149,32 @@ func (e *Executor) Poll(ctx context.Context, h sparkwright.Handle, sink sparkwri
 	}
 	out := e.judge(ctx, d, st, told)
 	if out.State.Final() {
+		out.Billed = e.billed(ctx, d)
 		e.forget(d)
 	}
 	return out, nil
+}
+
+// billed is what EMR Serverless has counted of a job; nil when it does not say
+// so yet.
+func (e *Executor) billed(ctx context.Context, d *data) *sparkwright.Cost {
+	out, err := e.emr.GetJobRun(ctx, &emrserverless.GetJobRunInput{ApplicationId: &d.Application, JobRunId: &d.Job})
+	if err != nil || out.JobRun == nil {
+		return nil
+	}
+	c := &sparkwright.Cost{}
+	switch b, t := out.JobRun.BilledResourceUtilization, out.JobRun.TotalResourceUtilization; {
+	case b != nil:
+		c.VCPUHours, c.MemoryHours = aws.ToFloat64(b.VCPUHour), aws.ToFloat64(b.MemoryGBHour)
+	case t != nil: // what is billed is told later
+		c.VCPUHours, c.MemoryHours = aws.ToFloat64(t.VCPUHour), aws.ToFloat64(t.MemoryGBHour)
+	default:
+		return nil
+	}
+	if s := out.JobRun.TotalExecutionDurationSeconds; s != nil {
+		c.Seconds = float64(*s)
+	}
+	return c
 }
 
 // PollEvery implements sparkwright.DurableExecutor.

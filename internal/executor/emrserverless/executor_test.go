@@ -214,6 +214,8 @@ func TestStates(t *testing.T) {
 	c.change(func() { c.jobs[0].set("SUCCESS", "") })
 	if out := poll(t, e, h, sink); out.State != sparkwright.AttemptSucceeded {
 		t.Errorf("SUCCESS with a manifest: %+v", out)
+	} else if diff := cmp.Diff(&sparkwright.Cost{Seconds: 42, VCPUHours: 0.5, MemoryHours: 2}, out.Billed); diff != "" {
+		t.Errorf("billed: %s", diff)
 	}
 }
 

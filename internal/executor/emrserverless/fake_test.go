@@ -216,6 +216,11 @@ func (j *job) wire(id string) map[string]any {
 	}
 	if id == "jobRunId" {
 		out["jobDriver"] = map[string]any{"sparkSubmit": map[string]any{"entryPoint": "s3://x"}}
+		if j.state == "SUCCESS" {
+			out["totalExecutionDurationSeconds"] = 42
+			out["billedResourceUtilization"] = map[string]float64{"vCPUHour": 0.5, "memoryGBHour": 2}
+			out["totalResourceUtilization"] = map[string]float64{"vCPUHour": 0.4, "memoryGBHour": 1.6}
+		}
 	}
 	return out
 }
