@@ -147,6 +147,7 @@ func TestGuards(t *testing.T) {
 		{"mean of real", real4, `SELECT AVG(` + col + `) FROM`, guard{}},
 		{"double as integer", real8, `WHERE (CAST(` + col + ` AS integer) = 2)`, guard{Filters: true}},
 		{"double as text", real8, `GROUP BY CAST(` + col + ` AS TEXT)`, guard{Aggregates: true}},
+		{"not a number", real8, `WHERE (` + col + ` = NaN)`, guard{Filters: true}},
 		{"time", clock, `WHERE (` + col + ` < '2020-01-01 00:00:00.0')`, guard{Filters: true}},
 		{"hour of time", clock, `WHERE (EXTRACT(HOUR FROM ` + col + `) = 10)`, guard{}},
 		{"bit", bit, `WHERE (` + col + ` = true)`, guard{Filters: true}},

@@ -145,7 +145,7 @@ func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 	if unbounded(c) {
 		hold(numericWhy, Guard{Limits: limits, Aggregates: true, Filters: true})
 	}
-	hold(orders(c), Guard{Limits: limits, Aggregates: extremes, Filters: ranges})
+	hold(orders(c), Guard{Limits: limits, Aggregates: extremes || ranges && w.has("when", "if("), Filters: ranges})
 	if !w.names(c) {
 		return g
 	}
@@ -153,6 +153,8 @@ func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 	switch {
 	case c.BaseType == "float4":
 		hold(realWhy, Guard{Aggregates: w.has("sum", "when", "describe", "summary"), Filters: filters})
+	case c.BaseType == "float8" && w.has("nan", "inf"):
+		hold(nanWhy, Guard{Aggregates: true, Filters: true})
 	case c.BaseType == "numeric":
 		computes := w.has("/", "*", "cast", "::", "astype", "int(", "avg", "mean", "sum", "min", "max", "describe", "summary")
 		hold(totals(t, c, "AVG"), Guard{Aggregates: computes})
@@ -237,6 +239,7 @@ const (
 	// Spark reads 18 digits of their fraction.
 	numericWhy = "numeric without precision has more digits in PostgreSQL than Spark reads"
 	realWhy    = "PostgreSQL compares and adds real with other digits than Spark"
+	nanWhy     = "PostgreSQL does not understand how Spark writes NaN and Infinity"
 	castWhy    = "PostgreSQL casts or divides with other digits than Spark"
 )
 

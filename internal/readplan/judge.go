@@ -90,6 +90,8 @@ func (j *judge) term(list []token) (why []string) {
 			comparing, like = true, true
 		case t.kind == sign && slices.Contains([]string{"*", "/", "%", "+", "-"}, t.text):
 			operators = append(operators, t.text)
+		case t.is("NaN", "Infinity"):
+			why = append(why, nanWhy)
 		case t.sign("(") && i > 0 && list[i-1].kind == word && !list[i-1].is(known...):
 			why = append(why, "a call of "+list[i-1].text)
 		}

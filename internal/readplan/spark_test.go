@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/artifact"
-	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/executortest"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
@@ -24,7 +22,9 @@ import (
 
 func TestMain(m *testing.M) {
 	pgembed.KeeperMain()
-	os.Exit(m.Run())
+	code := m.Run()
+	closeBed()
+	os.Exit(code)
 }
 
 const schema = `
@@ -38,7 +38,7 @@ CREATE TABLE alltypes (
 	c_bit bit(8), c_bit1 bit(1), c_varbit varbit(8), c_oid oid, c_tsv tsvector, c_range int4range, c_name name, c_char "char",
 	a_int int[], a_text text[], a_num numeric[], a_num122 numeric(12,2)[], a_ts timestamptz[], a_date date[], a_uuid uuid[], a_bool bool[],
 	a_double double precision[], a_enum mood[], a_json jsonb[], a_bytea bytea[], a_small smallint[], a_real real[], a_oid oid[],
-	a_time time[], a_inet inet[], a_interval interval[], "we.ird ` + "``" + ` ""näme" int
+	a_grid int[][], a_time time[], a_inet inet[], a_interval interval[], "we.ird ` + "``" + ` ""näme" int
 );
 CREATE TABLE odd (id int, m money[], "Quoted.Name" text);
 INSERT INTO odd VALUES (1, '{1.50}', 'kept');
@@ -50,8 +50,7 @@ INSERT INTO alltypes (c_num122, c_timetz, "we.ird ` + "``" + ` ""näme") VALUES 
 func TestSparkTypes(t *testing.T) {
 	t.Parallel()
 	catalog, conn, password := setup(t)
-	e := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g", Unconfined: true}) // reads PostgreSQL directly
-	t.Cleanup(func() { e.Close(context.Background()) })
+	e := theBed(t).spark // reads PostgreSQL directly
 	for _, view := range []string{"alltypes", "odd"} {
 		reads := readplan.Plan(catalog, []string{view}, readplan.Options{Cores: 2})
 		m := run(t, e, conn, password, reads, "result = spark.table('"+view+"')")
@@ -72,8 +71,7 @@ func TestSparkTypes(t *testing.T) {
 func TestPartitionsReadEachRowOnce(t *testing.T) {
 	t.Parallel()
 	catalog, conn, password := setup(t)
-	e := connect.New(connect.Config{Runtime: testkit.Runtime(t), Master: "local[2]", DriverMemory: "1g", Unconfined: true}) // reads PostgreSQL directly
-	t.Cleanup(func() { e.Close(context.Background()) })
+	e := theBed(t).spark // reads PostgreSQL directly
 	reads := readplan.Plan(catalog, []string{"parts"}, readplan.Options{Cores: 2})
 	reads[0].Partitions, reads[0].Column, reads[0].Lower, reads[0].Upper = 4, "k", "100", "200"
 	const analysis = "result = spark.sql('SELECT count(*) AS n, count(k) AS k, sum(v) AS s FROM parts WHERE v > 0')"
@@ -90,6 +88,10 @@ func TestPartitionsReadEachRowOnce(t *testing.T) {
 		}
 	}
 	check("equal steps")
+	reads[0].Column, reads[0].Lower, reads[0].Upper = "d", "2024-03-01", "2025-01-01"
+	check("equal steps of a date")
+	reads[0].Column, reads[0].Lower, reads[0].Upper = "at", "2024-03-01 00:00:00", "2024-03-01 20:00:00"
+	check("equal steps of a time")
 	reads[0].Predicates = []string{`("k" < 300 OR "k" IS NULL)`, `"k" >= 300 AND "k" < 800`, `"k" >= 800`}
 	check("ranges")
 	reads[0].Predicates = []string{"ctid < '(2,0)'::tid", "ctid >= '(2,0)'::tid"}
@@ -118,7 +120,8 @@ func setup(t *testing.T) (catalog *sparkwright.Catalog, conn sparkwright.Connect
 	}
 	defer pg.Close(t.Context()) //nolint:errcheck // nothing is lost
 	_, err = pg.Exec(t.Context(), schema+`
-		CREATE TABLE parts AS SELECT CASE WHEN i % 10 = 0 THEN NULL ELSE i END AS k, i AS v FROM generate_series(1, 1000) i;
+		CREATE TABLE parts AS SELECT CASE WHEN i % 10 = 0 THEN NULL ELSE i END AS k, i AS v,
+			CASE WHEN i % 7 > 0 THEN date '2024-01-01' + i END AS d, CASE WHEN i % 7 > 0 THEN timestamptz '2024-02-29 23:00+00' + i * interval '1.5 min' END AS at FROM generate_series(1, 1000) i;
 		ANALYZE;`)
 	if err != nil {
 		t.Fatal(err)
@@ -133,18 +136,6 @@ func setup(t *testing.T) (catalog *sparkwright.Catalog, conn sparkwright.Connect
 	}
 	readplan.NameViews(catalog)
 	return catalog, conn, cred.Password
-}
-
-// loginOf is the superuser's.
-func loginOf(t *testing.T, srv *pgembed.Server) (sparkwright.Connection, sparkwright.Credentials) {
-	t.Helper()
-	conn := srv.Connection()
-	conn.Name = "t"
-	text, err := os.ReadFile(strings.TrimPrefix(conn.Secret, "file:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn, sparkwright.Credentials{User: conn.User, Password: strings.TrimSpace(string(text))}
 }
 
 func run(t *testing.T, e sparkwright.Executor, conn sparkwright.Connection, password string, reads []readplan.Read, analysis string) *sparkwright.Manifest {

@@ -63,8 +63,10 @@ func SparkType(col *sparkwright.Column) SparkColumn {
 			out.Type = "string"
 		}
 	}
-	if isArray {
-		out.Type = "array<" + out.Type + ">"
+	if isArray { // Spark asks for the dimensions that were declared
+		for range max(1, col.Dimensions) {
+			out.Type = "array<" + out.Type + ">"
+		}
 	}
 	return out
 }
