@@ -47,7 +47,6 @@ func main() {
 
 // arm is one way to do the same work; it returns the seconds.
 type arm struct {
-	name  string
 	run   func(ctx context.Context) (float64, error)
 	times []float64
 }
@@ -153,9 +152,9 @@ func client(cfg connect.Config, inside bool) func(context.Context) (float64, err
 
 func startClient(spec sandbox.Spec, inside bool, files ...*os.File) (end func(), err error) {
 	if inside {
-		box, err := sandbox.Start(spec, sandbox.Stdio{Stderr: os.Stderr, Extra: files}, syscall.SIGKILL)
-		if err != nil {
-			return nil, err
+		box, problem := sandbox.Start(spec, sandbox.Stdio{Stderr: os.Stderr, Extra: files}, syscall.SIGKILL)
+		if problem != nil {
+			return nil, problem
 		}
 		return box.Close, nil
 	}

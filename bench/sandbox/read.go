@@ -75,7 +75,7 @@ func readers(ctx context.Context, conn sparkwright.Connection, dir string, rows 
 	direct := fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", conn.Host, conn.Port, conn.User, strings.TrimSpace(string(password)), conn.Database)
 	return &pair{
 		name: fmt.Sprintf("%d rows, read as text", rows), ratio: true,
-		inside: &arm{run: func(context.Context) (float64, error) { return readInside(self, inside, sockets) }},
+		inside: &arm{run: func(context.Context) (float64, error) { return readInside(self, inside, sockets) }}, //nolint:contextcheck // what it dials has a limit
 		outside: &arm{run: func(ctx context.Context) (float64, error) {
 			out, err := exec.CommandContext(ctx, self, "-reader", direct).Output() //nolint:gosec // G204: this program
 			if err != nil {
@@ -119,7 +119,7 @@ func readAll(ctx context.Context, login string) error {
 	for r.NextRow() {
 	}
 	if _, err = r.Close(); err == nil {
-		_, err = fmt.Print(time.Since(began).Seconds())
+		_, err = fmt.Fprint(os.Stdout, time.Since(began).Seconds())
 	}
 	return err
 }

@@ -81,6 +81,7 @@ func newRoot(app *app) *cobra.Command {
 		newFilesCommand(app),
 		newRuntimeCommand(app),
 		newDoctorCommand(app),
+		newSupportCommand(app),
 		newServeCommand(app),
 		newTokenCommand(app),
 		newSecretsCommand(app),

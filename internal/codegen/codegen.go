@@ -177,7 +177,7 @@ func (g *Generator) request(req sparkwright.GenerateRequest) (sparkwright.ModelR
 		text, err = g.render("repair.md.tmpl", map[string]string{
 			"User":  text,
 			"Code":  block(req.Repair.Code, maxCode),
-			"Error": faultText(&req.Repair.Fault),
+			"Error": FaultText(&req.Repair.Fault),
 		})
 	}
 	return sparkwright.ModelRequest{System: g.system, User: text, MaxTokens: g.opt.MaxTokens}, err

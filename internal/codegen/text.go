@@ -43,9 +43,9 @@ var (
 	numbers      = regexp.MustCompile(`-?\d+(\.\d+)?`)
 )
 
-// faultText tells the model what failed. Only a fault of the code itself is
+// FaultText tells who is not to see rows what failed. Only a fault of the code itself is
 // quoted in full: other messages quote values of rows, which are taken out.
-func faultText(f *sparkwright.Fault) string {
+func FaultText(f *sparkwright.Fault) string {
 	message := f.Message
 	for _, end := range []string{"\n\tat ", "\nJVM stacktrace", "\n\nJVM"} {
 		message, _, _ = strings.Cut(message, end)

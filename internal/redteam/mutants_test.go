@@ -67,8 +67,7 @@ func mutants() []mutant {
 // TestMutants leaves each wall out, alone, in a copy that only the compiler sees.
 // It compiles a good part of the program anew for each: SPARKWRIGHT_MUTANTS=1, or
 // make mutants. What always runs is that each can still be left out.
-func TestMutants(t *testing.T) {
-	t.Parallel()
+func TestMutants(t *testing.T) { //nolint:paralleltest // the compiler takes every core
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
