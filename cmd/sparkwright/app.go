@@ -330,6 +330,10 @@ func (a *app) reader(s *settings.Settings, dbs *databases, sockets string) *read
 	go broker.Warm()
 	a.ways = &broker.Ways{Broker: a.broker, Login: dbs.config, Explain: dbs.explain, Limits: broker.Limits{
 		Rows: int64(s.Limits.RunReadRows), Bytes: int64(s.Limits.RunReadMB) << 20, StatementTimeout: time.Duration(s.Limits.StatementTime) * time.Second,
+		Guard: broker.Guard{
+			Refuse: s.Limits.Guard == "refuse", Lag: time.Duration(s.Limits.GuardLag) * time.Second,
+			Transaction: time.Duration(s.Limits.GuardOpen) * time.Minute, Active: s.Limits.GuardActive,
+		},
 	}}
 	a.reads = reader.New(reader.Config{
 		Ways:  a.ways,

@@ -22,7 +22,7 @@ type Limits struct {
 	StatementTimeout time.Duration // of one statement; 0 = none
 	LockTimeout      time.Duration // default 30 s
 	SnapshotAge      time.Duration // after which the run is stopped: old snapshots keep dead rows; default 1 h
-	Lag              time.Duration // that a standby may be behind; 0 = any
+	Guard            Guard
 	Wait             time.Duration // for a free connection; default 1 min
 	// Tables are the relations that statements may read; nil = any that is not
 	// the system's.

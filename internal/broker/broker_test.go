@@ -521,3 +521,30 @@ func (r *raw) until(last byte) string {
 		}
 	}
 }
+
+// The guard looks at the real server: a transaction of somebody else that is
+// open is told of, and keeps a run from beginning where it is to be refused.
+func TestGuardLooksAtTheServer(t *testing.T) {
+	t.Parallel()
+	cfg, err := login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close(context.Background()) })
+	if _, err = other.Exec(t.Context(), "BEGIN; SELECT pg_sleep(0.01)"); err != nil {
+		t.Fatal(err)
+	}
+	limits := broker.Limits{Guard: broker.Guard{Transaction: time.Millisecond}}
+	if notes := strings.Join(setup(t, limits).Notes(), " "); !strings.Contains(notes, "another transaction has been open") {
+		t.Errorf("told %q", notes)
+	}
+	limits.Guard.Refuse = true
+	_, err = broker.New(slog.New(slog.DiscardHandler)).Begin(t.Context(), "r_refused", "test", &cfg.Config, limits)
+	if sparkwright.ErrorCode(err) != sparkwright.CodeUnavailable {
+		t.Errorf("begun: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -18,6 +19,7 @@ type state struct {
 	Super     bool    `json:"super"`
 	Lag       float64 `json:"lag"`    // seconds that a standby is behind; 0 on a primary
 	Oldest    float64 `json:"oldest"` // seconds of the oldest transaction of others
+	Active    int     `json:"active"` // statements of others under way, as far as the role sees them
 }
 
 const stateSQL = `SELECT json_build_object(
@@ -29,16 +31,23 @@ const stateSQL = `SELECT json_build_object(
 	'lag', coalesce(extract(epoch FROM CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
 		THEN now() - pg_last_xact_replay_timestamp() END), 0),
 	'oldest', coalesce((SELECT extract(epoch FROM max(now() - xact_start)) FROM pg_stat_activity
-		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()), 0)) FROM pg_roles r WHERE r.rolname = current_user`
+		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()), 0),
+	'active', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state = 'active' AND pid <> pg_backend_pid())) FROM pg_roles r WHERE r.rolname = current_user`
 
-const (
-	fewest   = 3 // the exporting connection, one that reads, and one to spare
-	longTime = time.Hour
-)
+const fewest = 3 // the exporting connection, one that reads, and one to spare
+
+// Guard says from when on a server is in a state that people are told of, or in
+// which no run begins. Zero values are not looked at.
+type Guard struct {
+	Refuse      bool          // the run, instead of a note
+	Lag         time.Duration // that a standby is behind its primary
+	Transaction time.Duration // that another transaction has been open
+	Active      int           // statements of others under way
+}
 
 // guest holds a run back where it would hurt the server: it takes at most half
 // of the connections that are free, and none where the last ones are at stake or
-// a standby is too far behind.
+// the guard refuses.
 func guest(ctx context.Context, c *control, lim *Limits) (notes []string, err error) {
 	text, err := c.value(ctx, stateSQL)
 	if err != nil {
@@ -63,18 +72,27 @@ func guest(ctx context.Context, c *control, lim *Limits) (notes []string, err er
 		lim.Connections = budget
 		notes = append(notes, fmt.Sprintf("the run reads over at most %d connections: half of those that were free", budget))
 	}
-	lag := time.Duration(s.Lag * float64(time.Second)).Round(time.Second)
-	if lim.Lag > 0 && lag > lim.Lag {
-		return nil, &sparkwright.Error{
-			Code: sparkwright.CodeUnavailable, Message: "the standby is too far behind its primary",
-			Because: fmt.Sprintf("it is %s behind, the limit is %s", lag, lim.Lag), Remedy: "wait, read from the primary, or raise the limit",
-		}
+	more, err := lim.Guard.judge(&s)
+	return append(notes, more...), err
+}
+
+// judge tells what is wrong with the state of the server.
+func (g Guard) judge(s *state) (notes []string, err error) {
+	lag, oldest := time.Duration(s.Lag*float64(time.Second)), time.Duration(s.Oldest*float64(time.Second))
+	if g.Lag > 0 && lag > g.Lag {
+		notes = append(notes, fmt.Sprintf("the standby is %s behind its primary (limits.guard_lag_seconds)", lag.Round(time.Second)))
 	}
-	if lag > time.Second {
-		notes = append(notes, fmt.Sprintf("the standby is %s behind its primary", lag))
+	if g.Transaction > 0 && oldest > g.Transaction {
+		notes = append(notes, fmt.Sprintf("another transaction has been open for %s: the server cannot clean up behind it, and the run's snapshot adds to that (limits.guard_transaction_minutes)", oldest.Round(time.Second)))
 	}
-	if oldest := time.Duration(s.Oldest * float64(time.Second)).Round(time.Minute); oldest >= longTime {
-		notes = append(notes, fmt.Sprintf("another transaction has been open for %s: the server cannot clean up behind it, and the run's snapshot adds to that", oldest))
+	if g.Active > 0 && s.Active > g.Active {
+		notes = append(notes, fmt.Sprintf("%d statements of others are under way (limits.guard_statements)", s.Active))
 	}
-	return notes, nil
+	if !g.Refuse || len(notes) == 0 {
+		return notes, nil
+	}
+	return nil, &sparkwright.Error{
+		Code: sparkwright.CodeUnavailable, Message: "PostgreSQL is in no state for a run", Because: strings.Join(notes, "; "),
+		Remedy: "wait, read from another server, raise the limit, or set limits.guard to warn",
+	}
 }

@@ -140,23 +140,27 @@ type Limits struct {
 	BatchRuns     int
 	EMRRuns       int
 	LambdaRuns    int
-	ResultMB      int // size of one result
-	RunTokens     int // that a run may use at the model; no repair is begun above it
-	RunSeconds    int // after which no repair is begun
-	RunCents      int // US cents at the model above which no repair is begun; 0 = any
-	DayTokens     int // of all runs of 24 hours; no model is asked above it; 0 = any
-	RunReadRows   int // that a run may read of a database; 0 = any number
-	RunReadMB     int // the same in MB
-	StatementTime int // seconds that one statement of a run may take; 0 = any time
-	CheckCost     int // of EXPLAIN, for the cross-check of an answer
-	CheckSeconds  int // the same in time
-	BodyKB        int // of a request
-	Requests      int // served at once
-	Readers       int // connections that follow events, in all
-	ClientReaders int // the same, of one address
-	PageRows      int // of one page of a result
-	ResultCacheMB int // of sorted and filtered results
-	ClientRate    int // requests of one client in a second
+	ResultMB      int    // size of one result
+	RunTokens     int    // that a run may use at the model; no repair is begun above it
+	RunSeconds    int    // after which no repair is begun
+	RunCents      int    // US cents at the model above which no repair is begun; 0 = any
+	DayTokens     int    // of all runs of 24 hours; no model is asked above it; 0 = any
+	RunReadRows   int    // that a run may read of a database; 0 = any number
+	RunReadMB     int    // the same in MB
+	StatementTime int    // seconds that one statement of a run may take; 0 = any time
+	Guard         string // warn or refuse, where a server is over one of the next three
+	GuardLag      int    // seconds that a standby is behind; 0 = any
+	GuardOpen     int    // minutes that another transaction has been open; 0 = any
+	GuardActive   int    // statements of others under way; 0 = any
+	CheckCost     int    // of EXPLAIN, for the cross-check of an answer
+	CheckSeconds  int    // the same in time
+	BodyKB        int    // of a request
+	Requests      int    // served at once
+	Readers       int    // connections that follow events, in all
+	ClientReaders int    // the same, of one address
+	PageRows      int    // of one page of a result
+	ResultCacheMB int    // of sorted and filtered results
+	ClientRate    int    // requests of one client in a second
 }
 
 // Auth is who may use the server, beside who holds its token.
@@ -233,7 +237,7 @@ func Default() *Settings {
 		Results: Results{MinFreeMB: 200, KeepDays: 30, KeepMB: 20_480},
 		Limits: Limits{
 			QuestionChars: 4000, UploadMB: 32, QueueLength: 500, SessionRuns: 10, ConnectRuns: 4, BatchRuns: 2, EMRRuns: 15, LambdaRuns: 15,
-			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800, CheckCost: 2_000_000, CheckSeconds: 10,
+			ResultMB: 2048, RunTokens: 200_000, RunSeconds: 1800, CheckCost: 2_000_000, Guard: "warn", GuardLag: 10, GuardOpen: 60, GuardActive: 100, CheckSeconds: 10,
 			BodyKB: 1024, Requests: 256, Readers: 4000, ClientReaders: 64, PageRows: 10_000, ResultCacheMB: 2048, ClientRate: 100,
 		},
 		Auth:    Auth{OIDCRoleClaim: "roles", SessionHours: 12},
