@@ -131,6 +131,11 @@ func TestNaturalSpark(t *testing.T) {
 	srv := demoServer(t)
 	suite := natural(t)
 	gold := remember(srv)
+	ask := startSpark(t, srv, planner.New())
+	t.Run("PostgreSQL by itself", func(t *testing.T) {
+		t.Parallel()
+		sameAsSpark(t, ask, suite)
+	})
 	t.Run("two texts agree", func(t *testing.T) {
 		t.Parallel()
 		for i := range suite.Questions {
@@ -165,7 +170,6 @@ func TestNaturalSpark(t *testing.T) {
 	})
 	t.Run("on Spark", func(t *testing.T) {
 		t.Parallel()
-		ask := startSpark(t, srv, planner.New())
 		seen := map[string]int{}
 		var part []Question
 		for _, q := range suite.Questions { // the first of each kind that has an answer

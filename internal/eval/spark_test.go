@@ -56,14 +56,17 @@ func (r *spark) Ask(ctx context.Context, q *Question) (*Reply, error) {
 		return out, nil
 	}
 	out.Understood, out.Code = g.Analysis.Understood, g.Analysis.Code
-	out.Rows, err = r.run(ctx, q.Database, catalog, g.Analysis)
+	m, err := r.run(ctx, q.Database, catalog, g.Analysis)
+	if err == nil {
+		out.Rows, err = rowsOf(ctx, m)
+	}
 	if sparkwright.ErrorCode(err) == sparkwright.CodeJobFailed {
 		out.Failed, err = err.Error(), nil
 	}
 	return out, err
 }
 
-func (r *spark) run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) ([][]any, error) {
+func (r *spark) run(ctx context.Context, database string, catalog *sparkwright.Catalog, analysis *sparkwright.Analysis) (*sparkwright.Manifest, error) {
 	id := fmt.Sprintf("r_eval%d", r.count.Add(1))
 	conn, cred, err := r.server.Login(ctx, database)
 	if err != nil {
@@ -102,7 +105,7 @@ func (r *spark) run(ctx context.Context, database string, catalog *sparkwright.C
 		case err != nil:
 			return nil, err
 		case outcome.State == sparkwright.AttemptSucceeded:
-			return rowsOf(ctx, spec)
+			return artifact.Load(spec.Location, spec.RunID, spec.AttemptID)
 		case outcome.State.Final():
 			return nil, sparkwright.Errorf(sparkwright.CodeJobFailed, "%s: %s", outcome.Fault.Class, outcome.Fault.Message)
 		}
@@ -110,11 +113,7 @@ func (r *spark) run(ctx context.Context, database string, catalog *sparkwright.C
 }
 
 // rowsOf reads every row of a result; numbers keep their digits.
-func rowsOf(ctx context.Context, spec jobscript.Spec) (rows [][]any, err error) {
-	m, err := artifact.Load(spec.Location, spec.RunID, spec.AttemptID)
-	if err != nil {
-		return nil, err
-	}
+func rowsOf(ctx context.Context, m *sparkwright.Manifest) (rows [][]any, err error) {
 	err = artifact.Rows(ctx, m, func(cells []json.RawMessage) error {
 		row := make([]any, len(cells))
 		for i, c := range cells {
