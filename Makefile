@@ -94,7 +94,7 @@ mutants: ## leave each wall out, alone: its own test must fail
 	SPARKWRIGHT_MUTANTS=1 $(GO) test -count=1 -timeout 60m -run 'TestMutants|TestWalls' ./internal/redteam
 
 soak: KILLS ?= 200
-soak: build ## the long tests: hundreds of killed processes, with Spark, KILLS=200 of each kind; 1,000 runs under concurrent writers
+soak: build ## the long tests: hundreds of killed processes, with Spark, KILLS=200 of each kind; 1,000 runs under concurrent writers; pushdown against whole reads
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
 	$(GO) test -tags soak -count=1 -timeout 1h -v -run 'TestConformance' ./internal/executor/emrserverless
 	SPARKWRIGHT_SOAK_KILLS=$(KILLS) $(GO) test -tags soak -count=1 -timeout 4h -v -run 'Soak' ./internal/fake/lab
@@ -109,6 +109,7 @@ bench: build chromium ## measure: both arms in one run, median of several
 	$(GO) run ./bench/readers
 	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/sandbox
 	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/reads
+	SPARKWRIGHT_TEST_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/reads -memory
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/queue
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench/page
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(GO) run ./bench

@@ -1,19 +1,24 @@
 // Command reads measures how rows get from PostgreSQL to Spark: the broker
 // against a direct connection, and the planned reads against what naive code
-// does and against COPY. Every round measures each arm once, in turn; medians
-// are printed. It makes its own PostgreSQL and table in a temporary directory.
+// does, against COPY and against PostgreSQL's own answer. Every round measures
+// each arm once, in turn; medians are printed. With -memory it measures the
+// memory of Spark's driver instead, while it reads the table once and ten times
+// over. It makes its own PostgreSQL and tables in a temporary directory.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,8 +35,17 @@ func main() {
 	rows := flag.Int("rows", 5_000_000, "rows of the table")
 	rounds := flag.Int("rounds", 5, "measurements of each arm")
 	spark := flag.Bool("spark", true, "measure Spark too")
+	memory := flag.Bool("memory", false, "measure the memory of Spark's driver instead")
 	flag.Parse()
-	if err := measure(context.Background(), *rows, *rounds, *spark); err != nil {
+	// When it is ended early, the rounds that are done are reported.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	work := func(ctx context.Context) error { return measure(ctx, *rows, *rounds, *spark) }
+	if *memory {
+		work = func(ctx context.Context) error { return measureMemory(ctx, os.Stdout, *rows) }
+	}
+	err := work(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -64,9 +78,9 @@ func measure(ctx context.Context, rows, rounds int, spark bool) error {
 	defer stop()
 	ways := broker.New(slog.New(slog.DiscardHandler))
 	defer ways.Close(ctx)
-	session, err := ways.Begin(ctx, "r_bench", "bench", &b.login.Config, broker.Limits{})
+	session, err := begin(ctx, ways, b)
 	if err != nil {
-		return fmt.Errorf("open the broker: %w", err)
+		return err
 	}
 	host, port := session.Address()
 	dummy, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", host, port, session.Login().User, session.Login().Password, b.conn.Database))
@@ -78,6 +92,9 @@ func measure(ctx context.Context, rows, rounds int, spark bool) error {
 		{name: "rows as text, direct", run: func(ctx context.Context) error { return stream(ctx, b.login) }},
 		{name: "rows as text, through the broker", run: func(ctx context.Context) error { return stream(ctx, dummy) }},
 	}
+	for _, q := range questions {
+		arms = append(arms, &arm{name: q.name + ", PostgreSQL alone", run: func(ctx context.Context) error { return answer(ctx, b.login, q.sql) }})
+	}
 	if spark {
 		more, end, err := sparkArms(ctx, b, session, dir)
 		if err != nil {
@@ -86,18 +103,36 @@ func measure(ctx context.Context, rows, rounds int, spark bool) error {
 		defer end()
 		arms = append(arms, more...)
 	}
+	done := 0
 	for round := range rounds + 1 { // the first warms up
-		for _, a := range arms {
+		times := make([]float64, len(arms))
+		for i, a := range arms {
 			began := time.Now()
-			if err := a.run(ctx); err != nil {
+			err := a.run(ctx)
+			if ctx.Err() != nil {
+				return report(os.Stdout, rows, done, arms)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", a.name, err)
 			}
+			times[i] = time.Since(began).Seconds()
+		}
+		for i, a := range arms {
 			if round > 0 {
-				a.times = append(a.times, time.Since(began).Seconds())
+				a.times = append(a.times, times[i])
 			}
 		}
+		done = round
 	}
-	return report(os.Stdout, rows, rounds, arms)
+	return report(os.Stdout, rows, done, arms)
+}
+
+func begin(ctx context.Context, ways *broker.Broker, b *bed) (*broker.Session, error) {
+	session, err := ways.Begin(ctx, "r_bench", "bench", &b.login.Config, broker.Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("open the broker: %w", err)
+	}
+	return session, nil
 }
 
 func report(w io.Writer, rows, rounds int, arms []*arm) error {
@@ -105,8 +140,11 @@ func report(w io.Writer, rows, rounds int, arms []*arm) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	for _, a := range arms {
+		if len(a.times) == 0 {
+			return errors.New("no round was ended")
+		}
 		slices.Sort(a.times)
-		_, _ = fmt.Fprintf(w, "%-44s %7.2f s  (%.2f to %.2f)\n", a.name, a.times[len(a.times)/2], a.times[0], a.times[len(a.times)-1])
+		_, _ = fmt.Fprintf(w, "%-58s %7.2f s  (%.2f to %.2f)\n", a.name, a.times[len(a.times)/2], a.times[0], a.times[len(a.times)-1])
 	}
 	return nil
 }
@@ -149,10 +187,12 @@ func fill(ctx context.Context, cfg *pgx.ConnConfig, rows int) error {
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is lost
 	_, err = conn.Exec(ctx, fmt.Sprintf(`CREATE TABLE customers AS SELECT i AS id, 'name ' || i AS name, (ARRAY['DE','FR','US','IT'])[1+i%%4] AS country FROM generate_series(1, 100000) i;
+		CREATE TABLE countries AS SELECT * FROM (VALUES ('DE', 'EMEA'), ('FR', 'EMEA'), ('US', 'AMER'), ('IT', 'EMEA')) AS v (code, region);
 		CREATE TABLE orders AS SELECT i::bigint AS id, (1 + (i::bigint * 7919) %% 100000)::int AS customer_id, (ARRAY['new','paid','sent','lost'])[1+i%%4] AS status,
 			(i %% 1000000 / 100.0)::numeric(12,2) AS amount, timestamptz '2020-01-01' + i * interval '30 s' AS created_at, 'note ' || md5(i::text) AS note
 			FROM generate_series(1, %d) i;
-		ALTER TABLE orders ADD PRIMARY KEY (id); ALTER TABLE customers ADD PRIMARY KEY (id)`, rows))
+		ALTER TABLE orders ADD PRIMARY KEY (id); ALTER TABLE customers ADD PRIMARY KEY (id);
+		CREATE VIEW orders_often AS SELECT o.* FROM orders o, generate_series(1, 10)`, rows))
 	if err == nil {
 		_, err = conn.Exec(ctx, "VACUUM ANALYZE")
 	}
@@ -183,5 +223,16 @@ func stream(ctx context.Context, cfg *pgx.ConnConfig) error {
 	for r.NextRow() {
 	}
 	_, err = r.Close()
+	return err
+}
+
+// answer has PostgreSQL answer by itself.
+func answer(ctx context.Context, cfg *pgx.ConnConfig, sql string) error {
+	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is lost
+	_, err = conn.ExecParams(ctx, sql, nil, nil, nil, nil).Close()
 	return err
 }
