@@ -8,7 +8,7 @@ var languages = map[string]string{
 	"postgres.password": `Passwort-Authentifizierung für Benutzer .* fehlgeschlagen|la autentificación password falló para el usuario|` +
 		`authentification par mot de passe échouée|のパスワード認証に失敗しました|не прошёл проверку подлинности \(по паролю\)`,
 	"postgres.database_missing": `Datenbank ».*« existiert nicht|no existe la base de datos|la base de données .* n'existe pas|データベース".*"は存在しません|база данных ".*" не существует`,
-	"postgres.connections": `zu viele Verbindungen (?:von|für)|demasiad[oa]s (?:conexiones|clientes)|trop de (?:connexions|clients)|` +
+	"postgres.connections": `zu viele Verbindungen (?:von|für)|demasiad[oa]s (?:conexiones|clientes)|trop de (?:connexions|clients)|` + //nolint:misspell // Spanish
 		`接続が多すぎます|クライアント数が多すぎます|слишком много (?:подключений|клиентов)`,
 	"postgres.permission":       `keine Berechtigung für|permiso denegado a|droit refusé pour|へのアクセスが拒否されました|ОШИБКА: нет доступа к`,
 	"postgres.relation_missing": `FEHLER: Relation .* existiert nicht|ERROR: no existe la relación|la relation .* n'existe pas|リレーション".*"は存在しません|отношение ".*" не существует`,

@@ -28,8 +28,10 @@ func postgresChecks(c Config) []Check {
 			continue
 		}
 		d := newDatabase(c, conn)
-		of := []Check{postgresReach(d), postgresTLS(d), postgresLogin(d), postgresEnforced(d),
-			postgresRead(d), postgresWrite(c, d), postgresLimits(c, d), postgresReplica(d), postgresEncoding(d), postgresTypes(d)}
+		of := []Check{
+			postgresReach(d), postgresTLS(d), postgresLogin(d), postgresEnforced(d),
+			postgresRead(d), postgresWrite(c, d), postgresLimits(c, d), postgresReplica(d), postgresEncoding(d), postgresTypes(d),
+		}
 		for i := range of {
 			of[i].done = d.close
 		}

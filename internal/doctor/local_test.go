@@ -22,19 +22,18 @@ import (
 
 // local is a machine that is well: the tests' runtime, one connection, a port
 // that is free.
-func local(t *testing.T) (cfg doctor.Config, home string) {
+func local(t *testing.T) doctor.Config {
 	t.Helper()
 	c, password := owner(t, server, "postgres")
-	cfg = config(t, c, password)
+	cfg := config(t, c, password)
 	cfg.Login = nil                                         // this is about the machine
 	cfg.Settings.Runtime.Python = testkit.Runtime(t).Python // starts sooner than one behind a version manager
-	home = cfg.Home
-	if err := os.Symlink(filepath.Join(testkit.Home(t), "runtime"), filepath.Join(home, "runtime")); err != nil {
+	if err := os.Symlink(filepath.Join(testkit.Home(t), "runtime"), filepath.Join(cfg.Home, "runtime")); err != nil {
 		t.Fatal(err)
 	}
 	inspect(&cfg, os.Getenv)
 	cfg.Port = closedPort(t)
-	return cfg, home
+	return cfg
 }
 
 func inspect(cfg *doctor.Config, getenv func(string) string) {
@@ -48,7 +47,7 @@ func program(t *testing.T, path, text string) string {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -58,7 +57,7 @@ func program(t *testing.T, path, text string) string {
 func TestFaultsHere(t *testing.T) { //nolint:tparallel // each starts Java and Python
 	t.Parallel()
 	testkit.Runtime(t)
-	well, _ := local(t)
+	well := local(t)
 	r := doctor.Run(t.Context(), doctor.Checks(well))
 	for _, f := range r.Findings {
 		if f.Level != doctor.OK && f.ID != "local.memory" && f.ID != "local.sandbox" { // both depend on the machine of the tests
@@ -126,7 +125,7 @@ func TestFaultsHere(t *testing.T) { //nolint:tparallel // each starts Java and P
 	}
 	for _, tt := range tests {
 		t.Run(tt.id+" "+string(tt.level), func(t *testing.T) {
-			cfg, _ := local(t)
+			cfg := local(t)
 			tt.brk(t, &cfg)
 			f := wantOnly(t, doctor.Run(t.Context(), doctor.Checks(cfg)), tt.id, tt.level)
 			var fixes strings.Builder
@@ -152,7 +151,7 @@ func write(t *testing.T, home, text string) {
 func TestInstallRepair(t *testing.T) {
 	t.Parallel()
 	testkit.Runtime(t)
-	cfg, _ := local(t)
+	cfg := local(t)
 	cfg.Home = t.TempDir()
 	inspect(&cfg, os.Getenv)
 	cfg.Install = func(context.Context) error {

@@ -93,7 +93,7 @@ func unseeded() int {
 	for _, c := range doctor.All() {
 		if _, ok := faults.Load(c.ID); !ok {
 			code = 1
-			fmt.Printf("no test has broken what %s looks at, and seen it fail with a fix\n", c.ID)
+			_, _ = fmt.Fprintf(os.Stderr, "no test has broken what %s looks at, and seen it fail with a fix\n", c.ID)
 		}
 	}
 	return code

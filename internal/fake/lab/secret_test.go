@@ -56,7 +56,8 @@ func TestStandardJobsReadNoSecret(t *testing.T) {
 		{"standard", awsemu.StandardApp, "", nil, "no session policy allows the secretsmanager:GetSecretValue action"},
 		{"postgres", awsemu.PostgresApp, awsemu.DriverURL, []string{l.World.SecretARN}, "it was read"},
 		{
-			"another's", awsemu.PostgresApp, awsemu.DriverURL, []string{strings.Replace(l.World.SecretARN, "aurora", "other", 1)},
+			"another's", awsemu.PostgresApp, awsemu.DriverURL,
+			[]string{strings.Replace(l.World.SecretARN, "aurora", "other", 1)},
 			"no session policy allows the secretsmanager:GetSecretValue action",
 		},
 	} {
