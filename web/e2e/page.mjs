@@ -285,6 +285,7 @@ try {
     await ended("awaits approval");
     await page.getByRole("region", { name: "Approval" }).waitFor();
     await accessible(page, "approval");
+    must("the line of the steps is not squeezed by what stands below it", ((await page.getByRole("region", { name: "Steps" }).boundingBox())?.height ?? 0) >= 30);
     await picture(page, "approval");
     await page.getByLabel("Remark").fill("seen");
     await button("Approve and run").click();
