@@ -92,8 +92,12 @@ export async function fits(page, name) {
     if (document.documentElement.scrollWidth > w) out.push(`the document is ${document.documentElement.scrollWidth} px wide on ${w}`);
     const main = document.querySelector("main");
     if (main && main.scrollWidth > main.clientWidth + 1) out.push(`main is ${main.scrollWidth} px wide in ${main.clientWidth}`);
-    for (const el of document.querySelectorAll("h1, h2, button, label")) {
+    for (const el of document.querySelectorAll("h1, h2, button, label, [role=listitem]")) {
       const s = getComputedStyle(el);
+      const box = el.getBoundingClientRect();
+      // Wider than the screen, unless it is in something that scrolls sideways.
+      const scrolls = (e) => e && e !== document.body && (/auto|scroll/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth + 1 && e !== main ? true : scrolls(e.parentElement));
+      if (box.width > 1 && box.right > w + 1 && !scrolls(el.parentElement)) out.push(`beyond the edge: ${(el.textContent || el.getAttribute("aria-label") || el.tagName).slice(0, 60)}`);
       if (el.scrollWidth > el.clientWidth + 1 && el.clientWidth > 1 && s.overflowX === "hidden" && s.textOverflow !== "ellipsis" && el.textContent) out.push(`cut: ${el.textContent.slice(0, 60)}`);
     }
     return out;
