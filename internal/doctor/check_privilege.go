@@ -112,7 +112,11 @@ func postgresWrite(c Config, d *database) Check {
 				return fail("the role "+w.user+" of "+d.conn.Name+" can write everything", "it is a superuser, or has pg_write_all_data", fix), nil
 			case w.count > 0:
 				schema, _, _ := strings.Cut(w.first, ".")
-				return fail(fmt.Sprintf("the role %s of %s can write %d tables", w.user, d.conn.Name, w.count), w.first+" is the first; generated code runs with this role's rights",
+				tables := fmt.Sprintf("%d tables", w.count)
+				if w.count == 1 {
+					tables = "a table"
+				}
+				return fail(fmt.Sprintf("the role %s of %s can write %s", w.user, d.conn.Name, tables), w.first+" is the first; generated code runs with this role's rights",
 					sql(fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA %s FROM %s;", schema, role)), fix), nil
 			case w.create:
 				return warn("the role "+w.user+" can create tables", "it has CREATE on a schema, perhaps through PUBLIC", sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC;")), nil

@@ -79,6 +79,9 @@ func Settle(r *sparkwright.Receipt, reads []readplan.Read, statements []sparkwri
 	Took(r, seconds)
 	joint := make([]bool, len(r.Tables))
 	for _, st := range statements {
+		if strings.HasPrefix(st.SQL, "EXPLAIN ") {
+			continue // a plan is no row of a table
+		}
 		named := tablesOf(st, reads)
 		for _, i := range named {
 			if i >= len(r.Tables) {

@@ -52,6 +52,7 @@ func TestSettle(t *testing.T) {
 		{Connection: "shop", SQL: `SELECT "id" FROM "sales"."orders" WHERE "id" < 5`, Rows: 4, Bytes: 40},
 		{Connection: "shop", SQL: `SELECT "id" FROM "sales"."orders" WHERE "id" >= 5`, Rows: 6, Bytes: 60},
 		{Connection: "shop", SQL: `SELECT * FROM "sales"."orders" WHERE 1=0`, Rows: 0, Bytes: 0},
+		{Connection: "shop", SQL: `EXPLAIN (FORMAT JSON) SELECT "id" FROM "sales"."orders"`, Rows: 1, Bytes: 900},
 		{Connection: "shop", SQL: `SELECT n FROM pg_catalog.pg_class, "sales"."orders"`, Rows: 99, Bytes: 99},
 		{Connection: "other", SQL: `SELECT 1 FROM "sales"."orders"`, Rows: 99, Bytes: 99},
 		{Connection: "shop", SQL: `SELECT 1 FROM "sales"."odd""items" JOIN "sales"."both" ON true`, Rows: 7, Bytes: 70},
@@ -63,7 +64,7 @@ func TestSettle(t *testing.T) {
 	if diff := cmp.Diff([][2]int64{{10, 100}, {-1, -1}, {-1, -1}}, got); diff != "" {
 		t.Error(diff)
 	}
-	if len(r.Statements) != 6 || r.Actual.Seconds != 1.5 {
+	if len(r.Statements) != 7 || r.Actual.Seconds != 1.5 {
 		t.Errorf("%d statements, %v s", len(r.Statements), r.Actual.Seconds)
 	}
 }
