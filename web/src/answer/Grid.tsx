@@ -14,7 +14,11 @@ import { ProblemNote } from "@/shell/ProblemNote";
 import { opsOf, takesValue, type ColumnFilter, type Op } from "./filters";
 import classes from "./Grid.module.css";
 import { Panel } from "./Panel";
-import type { Sorting } from "./TableTab";
+
+export interface Sorting {
+  column: string;
+  descending: boolean;
+}
 
 interface Props {
   runId: string;

@@ -14,17 +14,12 @@ import { sentence } from "@/shell/ProblemNote";
 
 import classes from "./Answer.module.css";
 import { filterText, sayFilter, type ColumnFilter } from "./filters";
-import { Grid } from "./Grid";
+import { Grid, type Sorting } from "./Grid";
 import grid from "./Grid.module.css";
 
 /** Browsers bound the height of an element: a longer result comes in parts of so many rows. */
 const partRows = 400_000;
 const copyRows = 1_000;
-
-export interface Sorting {
-  column: string;
-  descending: boolean;
-}
 
 /** The rows: paged, sorted and filtered by the server. */
 export function TableTab({ run, result }: { run: Run; result: NonNullable<Run["result"]> }) {
