@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,10 +26,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: terminal WIDTH CODE ARG…")
 	}
 	width, _ := strconv.Atoi(args[0])
-	self, err := os.Executable()
-	ts.Check(err)
-	cmd := exec.Command(self, args[2:]...)
-	cmd.Args[0] = "sparkwright"
+	cmd := exec.Command(filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "sparkwright"), args[2:]...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{
 		"PATH", "HOME", "TMPDIR", "NO_COLOR", "SPARKWRIGHT_HOME", "SPARKWRIGHT_MAVEN_URL", "SPARKWRIGHT_SPARK_DRIVER_MEMORY",

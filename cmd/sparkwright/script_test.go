@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 	}
 	t.Cleanup(func() { connect.StopKept(context.Background(), spark) })
 	shared, defined := testkit.NewDatabase(t, conn, "shared"), testkit.NewDatabase(t, conn, "defined")
-	objects := s3ForScripts(t)
+	objects, programs := s3ForScripts(t), program(t)
 	host := conn.Host + ":" + strconv.Itoa(conn.Port) + "/" + conn.Database
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -79,6 +79,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DATABASE", conn.Database)
 			env.Setenv("PASSWORD", "canary-pw-5d1e")
 			env.Setenv("S3_URL", objects)
+			env.Setenv("PATH", programs+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("SHARED_URL", shared)
 			env.Setenv("DEFINED_URL", defined)
 			env.Setenv("PGPORT", strconv.Itoa(conn.Port))
@@ -92,6 +93,19 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "terminal": onTerminal},
 	})
+}
+
+// program builds the program as users have it and returns its directory. The
+// race detector would have each of the scripts' hundred commands take seconds
+// to start; servers are tested with it elsewhere.
+func program(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "sparkwright"), ".")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return dir
 }
 
 // s3ForScripts is where an S3 is that has clicks in two objects.
