@@ -9,12 +9,16 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Variable is the environment variable: NAME:COUNT kills the process by
 // SIGKILL the COUNTth time that the point is passed, NAME:COUNT:stop pauses it
 // by SIGSTOP, NAME:COUNT:panic is a defect at that point.
 const Variable = "SPARKWRIGHT_FAILPOINT"
+
+// stopTime is how long a signal may take to reach every thread.
+const stopTime = 200 * time.Millisecond
 
 // FromEnv returns what to call at every named point; nil when the environment
 // names none.
@@ -52,6 +56,7 @@ func FromEnv() func(name string) {
 			if signal == syscall.SIGKILL {
 				select {} // the signal ends the process
 			}
+			<-time.After(stopTime) // nothing behind the point happens before all threads have stopped
 		}
 	}
 }

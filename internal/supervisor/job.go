@@ -78,7 +78,8 @@ type job struct {
 	work    work
 	approve func(*sparkwright.Run) bool
 	observe func(*sparkwright.Run, sparkwright.Event)
-	alone   bool // in the foreground: no queue
+	alone   bool      // in the foreground: no queue
+	held    time.Time // when the store last said that the run is this server's; see certain
 
 	// What goes into the next transaction.
 	events   []sparkwright.Event
@@ -275,8 +276,12 @@ func (j *job) tell(e sparkwright.Event) {
 
 // flush stores the events that have been told so far.
 func (j *job) flush(ctx context.Context) error {
+	began := time.Now()
 	if err := j.s.cfg.Store.AppendEvents(ctx, j.lease, j.events); err != nil {
 		return err
+	}
+	if len(j.events) > 0 {
+		j.confirmed(began)
 	}
 	j.show()
 	return nil
@@ -330,9 +335,11 @@ func (j *job) commit(ctx context.Context, n next) error {
 		}
 	}
 	j.s.failpoint(j.failpointName(n) + ":before")
+	began := time.Now()
 	if err := j.s.cfg.Store.Commit(ctx, j.lease, c); err != nil {
 		return err
 	}
+	j.confirmed(began)
 	j.s.failpoint(j.failpointName(n) + ":after")
 	j.put, j.revision, j.fault, j.places = nil, nil, nil, 0
 	j.show()

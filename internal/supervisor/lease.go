@@ -30,6 +30,22 @@ func (h *heartbeat) fresh() bool {
 	return time.Since(h.last) < h.silence/2
 }
 
+// confirmed notes that the store took a write under the run's lease, in a
+// transaction that began then.
+func (j *job) confirmed(began time.Time) {
+	if j.held = began; !j.s.beat.fresh() {
+		j.held = time.Time{}
+	}
+}
+
+// certain reports whether nobody can have taken the run over since the store
+// last took a write of it: that is less ago than others wait for a sign of life.
+// A beat alone does not tell, since after a pause it may be the first thing to
+// wake up.
+func (j *job) certain() bool {
+	return j.s.beat.fresh() && time.Since(j.held) < j.s.beat.silence/2
+}
+
 // active are the runs that this process carries out just now.
 type active struct {
 	mu   sync.Mutex

@@ -56,7 +56,7 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 		return next{}, err
 	}
 	j.s.failpoint("submit:before")
-	if !j.s.beat.fresh() { // this process was paused: ask the store whose the run is
+	if !j.certain() { // this process may have been paused: ask the store whose the run is
 		if err = j.hold(ctx); err != nil {
 			return next{}, err
 		}

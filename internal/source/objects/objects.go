@@ -16,6 +16,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,7 @@ func List(ctx context.Context, client *s3.Client, url string) (list []Object, ke
 	if len(list) == 0 {
 		return nil, key, sparkwright.Errorf(sparkwright.CodeNotFound, "there is nothing at %s", url)
 	}
+	slices.SortFunc(list, func(a, b Object) int { return strings.Compare(a.Key, b.Key) }) // S3 does so, not everything that speaks its protocol
 	return list, key, nil
 }
 
