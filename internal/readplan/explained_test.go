@@ -198,11 +198,12 @@ func statement(clause string) string {
 func TestAllGuards(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]readplan.Guard{
-		"SELECT status, count(*) FROM orders GROUP BY status":  {},
-		"SELECT max(status) FROM orders":                       {Aggregates: true},
-		"SELECT status FROM orders ORDER BY status LIMIT 3":    {Limits: true},
-		"SELECT count(*) FROM orders WHERE status > 'a'":       {Filters: true},
-		"spark.table('orders').filter(F.col('status') == 'a')": {Filters: true},
+		"SELECT status, count(*) FROM orders GROUP BY status":                         {},
+		"SELECT max(status) FROM orders":                                              {Aggregates: true},
+		"SELECT status FROM orders ORDER BY status LIMIT 3":                           {Limits: true},
+		"SELECT count(*) FROM orders WHERE status > 'a'":                              {Filters: true},
+		"spark.table('orders').filter(F.col('status') == 'a')":                        {Filters: true},
+		`spark.sql("SELECT sum(CASE WHEN status \u003e 'a' THEN 1 END) FROM orders")`: {Aggregates: true, Filters: true},
 	} {
 		got := readplan.AllGuards(shopReads()[:1], code)["t"]
 		got.Why = nil

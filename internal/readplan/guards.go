@@ -115,7 +115,11 @@ func AllGuards(reads []Read, code string) map[string]Guard {
 // written is code of which the plan is not known.
 type written struct{ lower string }
 
-func codeOf(code string) written { return written{strings.ToLower(code)} }
+func codeOf(code string) written { return written{unescaped.Replace(strings.ToLower(code))} }
+
+// unescaped are the signs of comparisons that a string of Python may hold in
+// another spelling.
+var unescaped = strings.NewReplacer(`\u003c`, "<", `\x3c`, "<", `\u003d`, "=", `\x3d`, "=", `\u003e`, ">", `\x3e`, ">")
 
 func (w written) has(words ...string) bool {
 	return slices.ContainsFunc(words, func(s string) bool { return strings.Contains(w.lower, s) })
