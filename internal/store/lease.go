@@ -103,7 +103,10 @@ func (s *Store) Commit(ctx context.Context, l Lease, c *Change) error {
 			}
 		}
 		if c.Then == nil {
-			return nil
+			if c.Release && !c.Run.State.Final() { // somebody outside puts it into the queue again
+				_, err = tx.ExecContext(ctx, `UPDATE runs SET job = 0 WHERE id = ?`, l.RunID)
+			}
+			return err
 		}
 		job, err := c.Then(ctx, tx.Tx)
 		if err != nil || job == 0 {

@@ -33,7 +33,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 	var waiting []store.OpenRun
 	for _, o := range open {
 		switch {
-		case s.active.is(o.RunID), o.State == sparkwright.RunAwaitingApproval && !o.Cancel && o.Owner == "":
+		case s.active.is(o.RunID), o.State == sparkwright.RunAwaitingApproval && !o.Cancel && o.Owner == "" && o.Job == 0: // decided ones have a job
 		case o.Owner == "" || o.Owner == s.id && !o.Foreground:
 			waiting = append(waiting, o)
 		case living[o.Owner]:
