@@ -84,7 +84,7 @@ func TestPreflight(t *testing.T) {
 		{"secret-policy", "no inline policy EMRSecretsManagerPolicy", "iam.secrets"},
 		{"secrets-endpoint", "no VPC endpoint for Secrets Manager", "network.endpoint.secretsmanager"},
 		{"password", "password", ""}, // found by the catalog, or by postgres.login while the catalog is young
-		{"writer", "can write 1 tables", "postgres.write"},
+		{"writer", "can write a table", "postgres.write"},
 		{"", "refused the key", ""},
 	} {
 		if tt.name != "" {
