@@ -50,6 +50,7 @@ async function write(code) {
   const editor = page.getByRole("textbox", { name: "Analysis, edited" });
   await editor.click();
   await page.keyboard.press("ControlOrMeta+A");
+  await page.waitForTimeout(500); // the browser's own selection follows the editor's in the next frames
   await page.keyboard.insertText(code);
 }
 
