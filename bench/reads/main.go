@@ -65,7 +65,9 @@ type bed struct {
 	login *pgx.ConnConfig
 }
 
-func measure(ctx context.Context, rows, rounds int, spark bool) error {
+// onBed has something done on a PostgreSQL with so many rows, and a session of
+// the broker there.
+func onBed(ctx context.Context, rows int, do func(dir string, b *bed, session *broker.Session) error) error {
 	dir, err := os.MkdirTemp("", "sparkwright-bench-")
 	if err != nil {
 		return fmt.Errorf("make a directory: %w", err)
@@ -78,10 +80,20 @@ func measure(ctx context.Context, rows, rounds int, spark bool) error {
 	defer stop()
 	ways := broker.New(slog.New(slog.DiscardHandler))
 	defer ways.Close(ctx)
-	session, err := begin(ctx, ways, b)
+	session, err := ways.Begin(ctx, "r_bench", "bench", &b.login.Config, broker.Limits{})
 	if err != nil {
-		return err
+		return fmt.Errorf("open the broker: %w", err)
 	}
+	return do(dir, b, session)
+}
+
+func measure(ctx context.Context, rows, rounds int, spark bool) error {
+	return onBed(ctx, rows, func(dir string, b *bed, session *broker.Session) error {
+		return measureArms(ctx, rows, rounds, spark, dir, b, session)
+	})
+}
+
+func measureArms(ctx context.Context, rows, rounds int, spark bool, dir string, b *bed, session *broker.Session) error {
 	host, port := session.Address()
 	dummy, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", host, port, session.Login().User, session.Login().Password, b.conn.Database))
 	if err != nil {
@@ -125,14 +137,6 @@ func measure(ctx context.Context, rows, rounds int, spark bool) error {
 		done = round
 	}
 	return report(os.Stdout, rows, done, arms)
-}
-
-func begin(ctx context.Context, ways *broker.Broker, b *bed) (*broker.Session, error) {
-	session, err := ways.Begin(ctx, "r_bench", "bench", &b.login.Config, broker.Limits{})
-	if err != nil {
-		return nil, fmt.Errorf("open the broker: %w", err)
-	}
-	return session, nil
 }
 
 func report(w io.Writer, rows, rounds int, arms []*arm) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,22 +16,12 @@ import (
 // measureMemory prints what the process of Spark's driver holds at most while
 // all rows of the table travel through it once, and ten times over.
 func measureMemory(ctx context.Context, out io.Writer, rows int) error {
-	dir, err := os.MkdirTemp("", "sparkwright-bench-")
-	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	b, stop, err := start(ctx, dir, rows)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	ways := broker.New(slog.New(slog.DiscardHandler))
-	defer ways.Close(ctx)
-	session, err := begin(ctx, ways, b)
-	if err != nil {
-		return err
-	}
+	return onBed(ctx, rows, func(dir string, b *bed, session *broker.Session) error {
+		return memoryOf(ctx, out, rows, dir, b, session)
+	})
+}
+
+func memoryOf(ctx context.Context, out io.Writer, rows int, dir string, b *bed, session *broker.Session) error {
 	s, err := newSpark(ctx, b, dir)
 	if err != nil {
 		return err

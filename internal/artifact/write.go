@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/big"
 	"path/filepath"
 	"strconv"
@@ -200,7 +199,7 @@ func decimal(text string, kind *arrow.Decimal128Type) (decimal128.Num, bool) {
 	ten := big.NewInt(10)
 	v.Mul(v, new(big.Rat).SetInt(new(big.Int).Exp(ten, big.NewInt(int64(kind.Scale)), nil)))
 	most := new(big.Int).Exp(ten, big.NewInt(int64(kind.Precision)), nil)
-	if !v.IsInt() || v.Num().CmpAbs(most) >= 0 || v.Num().BitLen() > math.MaxInt8 {
+	if !v.IsInt() || v.Num().CmpAbs(most) >= 0 || v.Num().BitLen() > 127 { // 128 bits with a sign
 		return decimal128.Num{}, false
 	}
 	return decimal128.FromBigInt(v.Num()), true

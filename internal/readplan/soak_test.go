@@ -31,21 +31,7 @@ func TestSoakParitySpark35(t *testing.T) { //nolint:paralleltest // one session
 	}
 	for _, tt := range traps {
 		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // one session
-			w, err := b.newWorld(t.Context(), p, tt.sql, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer closeWorld(t, w)
-			for _, a := range tt.asks {
-				out, err := w.compare(t.Context(), query{sql: a.query}, a.want)
-				if err != nil {
-					t.Errorf("%s: %v", a.query, err)
-					continue
-				}
-				for _, problem := range out.problems {
-					t.Errorf("%s: %s", a.query, problem)
-				}
-			}
+			tt.ask(t, b, p, func(ask, *outcome) {})
 		})
 	}
 	parity(t, b, p, "100")

@@ -217,20 +217,7 @@ func TestTraps(t *testing.T) { //nolint:paralleltest // one session
 	b := theBed(t)
 	for _, tt := range traps {
 		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // one session
-			w, err := b.newWorld(t.Context(), b.peer, tt.sql, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer closeWorld(t, w)
-			for _, a := range tt.asks {
-				out, err := w.compare(t.Context(), query{sql: a.query}, a.want)
-				if err != nil {
-					t.Errorf("%s: %v", a.query, err)
-					continue
-				}
-				for _, p := range out.problems {
-					t.Errorf("%s: %s", a.query, p)
-				}
+			tt.ask(t, b, b.peer, func(a ask, out *outcome) {
 				for way, answer := range out.answers {
 					if a.fails != "" && !strings.Contains(answer.Error, a.fails) {
 						t.Errorf("%s, %s: no error of %q: %s%s", a.query, way, a.fails, answer.Error, show(answer.Rows))
@@ -242,8 +229,30 @@ func TestTraps(t *testing.T) { //nolint:paralleltest // one session
 				case a.held != "" && !strings.Contains(out.guard.Describe(), a.held):
 					t.Errorf("%s: nothing is held back because of %q: %v %q", a.query, a.held, out.scans, out.guard.Why)
 				}
-			}
+			})
 		})
+	}
+}
+
+// ask asks the trap's queries of one Spark in every way, and tells also of what
+// came of each.
+func (tt trap) ask(t *testing.T, b *bed, p *peer, also func(a ask, out *outcome)) {
+	t.Helper()
+	w, err := b.newWorld(t.Context(), p, tt.sql, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeWorld(t, w)
+	for _, a := range tt.asks {
+		out, err := w.compare(t.Context(), query{sql: a.query}, a.want)
+		if err != nil {
+			t.Errorf("%s: %v", a.query, err)
+			continue
+		}
+		for _, problem := range out.problems {
+			t.Errorf("%s: %s", a.query, problem)
+		}
+		also(a, out)
 	}
 }
 

@@ -290,7 +290,7 @@ def hosts_of_the_machine():
 
 @attack("")
 def out_by_the_root_of_a_process():
-    return read("/proc/self/root/.." + WORLD["secret"])
+    return read(os.path.join("/proc/self", "root", "..") + WORLD["secret"])
 
 
 @attack("")

@@ -59,7 +59,7 @@ def read_passwords():
 
 @attack
 def read_the_home():
-    return rows(spark.read.text("file://" + os.path.expanduser("/root/.ssh/*")))
+    return rows(spark.read.text("file://" + os.path.join("/", "root", ".ssh", "*")))
 
 
 @attack
