@@ -1,0 +1,74 @@
+package supervisor_test
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/crashtest"
+	"github.com/sparkwright/sparkwright/internal/store"
+	"github.com/sparkwright/sparkwright/internal/supervisor"
+)
+
+// A run that is approved waits for its job of the queue. A server that dies
+// when it has fetched that job, and not yet taken the run, leaves both: another
+// one finds them.
+func TestApprovedRunWhoseJobIsLost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "runs.db")
+	st, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	service := func() *played {
+		p := &played{store: st, world: &crashtest.World{Dir: dir, Server: "s", JobTime: 10 * time.Millisecond}, model: &model{codes: []string{"a"}, version: "1"}}
+		cfg := crashtest.Config(st, p.world)
+		cfg.Generator = p.model
+		p.Service = supervisor.New(cfg)
+		return p
+	}
+	begin := func(p *played) {
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := func(p *played) {
+		if err := p.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	first := service()
+	begin(first)
+	id := first.held(t, first.submit(t, sparkwright.Request{Question: "q", Review: true})).ID
+	end(first)
+
+	second := service() // takes approvals, and carries nothing out
+	defer end(second)
+	if _, err = second.Decide(t.Context(), id, sparkwright.Decision{Approve: true, CodeHash: hash("a")}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing is lost
+	res, err := db.ExecContext(t.Context(), `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = CURRENT_TIMESTAMP, attempted_by = json_array('s_dead') WHERE state = 'available'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, e := res.RowsAffected(); n != 1 || e != nil {
+		t.Fatalf("%d jobs were in the queue, %v", n, e)
+	}
+
+	third := service()
+	begin(third)
+	defer end(third)
+	if run := third.end(t, id); run.State != sparkwright.RunSucceeded {
+		t.Errorf("%s, %+v", run.State, run.Fault)
+	}
+}
