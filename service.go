@@ -2,6 +2,7 @@ package sparkwright
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -156,6 +157,10 @@ type Statement struct {
 	Seconds    float64   `json:"seconds"`
 	Error      string    `json:"error,omitempty"`
 }
+
+// IsPlan reports whether a statement only asked how PostgreSQL would carry out
+// another one: its rows are none of a table.
+func (s *Statement) IsPlan() bool { return strings.HasPrefix(s.SQL, "EXPLAIN ") }
 
 // Cost is time and money. USD is 0 where no price is known.
 type Cost struct {

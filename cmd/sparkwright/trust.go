@@ -134,9 +134,11 @@ func receiptLine(r *sparkwright.Receipt) string {
 		return ""
 	}
 	var rows, bytes int64
-	for _, st := range r.Statements {
-		rows += st.Rows
-		bytes += st.Bytes
+	for i := range r.Statements {
+		if st := &r.Statements[i]; !st.IsPlan() {
+			rows += st.Rows
+			bytes += st.Bytes
+		}
 	}
 	return fmt.Sprintf("%s rows, %s in %d statements · %.1f s, %.1f s expected", thousands(rows), size(bytes), len(r.Statements), r.Actual.Seconds, r.Expected.Seconds)
 }

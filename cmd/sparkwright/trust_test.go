@@ -65,10 +65,10 @@ func TestTrust(t *testing.T) {
 		{sandboxLine(&sparkwright.Receipt{Sandbox: sparkwright.SandboxOff}), "OFF: the code of this run could read and reach all that its user can"},
 		{
 			receiptLine(&sparkwright.Receipt{
-				Statements: []sparkwright.Statement{{Rows: 1000, Bytes: 2048}, {Rows: 234, Bytes: 1024}},
+				Statements: []sparkwright.Statement{{Rows: 1000, Bytes: 2048}, {SQL: "EXPLAIN SELECT 1", Rows: 1, Bytes: 500}, {Rows: 234, Bytes: 1024}},
 				Expected:   sparkwright.Cost{Seconds: 1.24}, Actual: sparkwright.Cost{Seconds: 1.5},
 			}),
-			"1,234 rows, 3 kB in 2 statements · 1.5 s, 1.2 s expected",
+			"1,234 rows, 3 kB in 3 statements · 1.5 s, 1.2 s expected",
 		},
 		{costLine(&sparkwright.Receipt{}), ""},
 		{

@@ -79,8 +79,8 @@ func Settle(r *sparkwright.Receipt, reads []readplan.Read, statements []sparkwri
 	Took(r, seconds)
 	joint := make([]bool, len(r.Tables))
 	for _, st := range statements {
-		if strings.HasPrefix(st.SQL, "EXPLAIN ") {
-			continue // a plan is no row of a table
+		if st.IsPlan() {
+			continue
 		}
 		named := tablesOf(st, reads)
 		for _, i := range named {

@@ -9,5 +9,6 @@ describe("lookUp", () => {
     ['SELECT "id" FROM "sales"."orders" WHERE "id" >= 1 AND "id" < 10', false],
     ['SELECT "pg_type_of_customer" FROM "crm"."customers"', false],
     ['SELECT MONTH, COUNT(*) FROM "sales"."orders" WHERE ("n" IS NOT NULL) GROUP BY 1', false],
+    ["EXPLAIN (FORMAT JSON) SELECT 1", true],
   ])("%s: %s", (sql, want) => expect(lookUp(sql)).toBe(want));
 });
