@@ -33,13 +33,13 @@ func TestApprovedRunWhoseJobIsLost(t *testing.T) {
 		return p
 	}
 	begin := func(p *played) {
-		if err := p.Start(t.Context()); err != nil {
-			t.Fatal(err)
+		if failed := p.Start(t.Context()); failed != nil {
+			t.Fatal(failed)
 		}
 	}
 	end := func(p *played) {
-		if err := p.Close(context.Background()); err != nil {
-			t.Error(err)
+		if failed := p.Close(context.Background()); failed != nil {
+			t.Error(failed)
 		}
 	}
 	first := service()
