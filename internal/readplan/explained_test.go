@@ -84,7 +84,7 @@ func TestGuards(t *testing.T) {
 	t.Parallel()
 	reads := func(c sparkwright.Column) []readplan.Read {
 		c.Name = `C"x`
-		columns := []sparkwright.Column{c, {Name: "id", BaseType: "int4", Type: "integer"}, {Name: "y", BaseType: c.BaseType, Type: c.Type}}
+		columns := []sparkwright.Column{c, {Name: "id", BaseType: "int4", Type: "integer"}, {Name: "y", BaseType: c.BaseType, Type: c.Type}, {Name: "n", BaseType: "int8", Type: "bigint"}}
 		return []readplan.Read{{View: "v", Table: sparkwright.Table{Connection: "t", Schema: "s", Name: "v", Columns: columns}}}
 	}
 	text := sparkwright.Column{BaseType: "text", Type: "text", Collation: "de"}
@@ -103,6 +103,7 @@ func TestGuards(t *testing.T) {
 	anyDay := sparkwright.Column{BaseType: "date", Type: "date"}
 	day := sparkwright.Column{BaseType: "date", Type: "date", Stats: &sparkwright.ColumnStats{Histogram: []string{"1999-01-01", "2030-12-31"}}}
 	amount := sparkwright.Column{BaseType: "numeric", Type: "numeric(12,2)"}
+	rate := sparkwright.Column{BaseType: "numeric", Type: "numeric(5,2)"}
 	wide := sparkwright.Column{BaseType: "numeric", Type: "numeric(30,10)"}
 	fine := sparkwright.Column{BaseType: "numeric", Type: "numeric(35,30)"}
 	const col = `"C""x"`
@@ -160,6 +161,8 @@ func TestGuards(t *testing.T) {
 		{"seconds", day, `WHERE (EXTRACT(SECOND FROM ` + col + `) = 30)`, guard{Filters: true}},
 		{"sum of money", amount, `SELECT SUM(` + col + `) FROM`, guard{}},
 		{"mean of money", amount, `SELECT AVG(` + col + `) FROM`, guard{}},
+		{"sum of products with whole numbers", rate, `SELECT SUM(` + col + ` * "id") FROM`, guard{}},
+		{"sum of products with large whole numbers", rate, `SELECT SUM(` + col + ` * "n") FROM`, guard{Aggregates: true}},
 		{"sum of products", amount, `SELECT SUM(` + col + ` * 1.5) FROM`, guard{}},
 		{"sum of quotients", amount, `SELECT SUM(` + col + ` / 3) FROM`, guard{Aggregates: true}},
 		{"sum in CASE", amount, `SELECT SUM(CASE WHEN "id" = 1 THEN ` + col + ` ELSE 0.00 END) FROM`, guard{}},

@@ -426,8 +426,13 @@ func product(f string, places []place, multiplies bool) (why []string) {
 			of = &places[i]
 			w, s = sizes(p.col)
 			w -= s
-		case "int2", "int4", "int8":
+		case "int2", "int4":
 			w = 10
+		case "int8":
+			w = 19
+			if digits, ok := largest(p.col); ok {
+				w = min(w, digits)
+			}
 		}
 		if multiplies {
 			whole, scale = whole+w, scale+s
