@@ -51,8 +51,18 @@ async function write(code) {
   const editor = page.getByRole("textbox", { name: "Analysis, edited" });
   await editor.click();
   await page.keyboard.press("ControlOrMeta+A");
-  await page.waitForTimeout(500); // the browser's own selection follows the editor's in the next frames
+  // The browser's own selection follows the editor's in a later frame, and what is typed replaces the browser's.
+  await until("all of the code is selected", () => editor.evaluate((e) => {
+    const all = globalThis.getSelection()?.toString() ?? "";
+    const bare = (text) => text.replace(/\s/g, "");
+    return bare(all) !== "" && bare(all) === bare(e.textContent ?? "");
+  }));
   await page.keyboard.insertText(code);
+  const lines = code.split("\n");
+  await until("the editor holds the new code and nothing else", () => editor.evaluate((e, [first, count]) => {
+    const shown = e.querySelectorAll(".cm-line");
+    return shown.length === count && (shown[0]?.textContent ?? "").startsWith(first);
+  }, [lines[0].slice(0, 60), lines.length]));
 }
 
 async function ask(question) {
