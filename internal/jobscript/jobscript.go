@@ -97,6 +97,7 @@ type scriptView struct {
 	Spec
 	Files               []fileView
 	Connections         []connectionView
+	OnePartition        bool
 	TableLines          []string
 	Begin, End          string
 	FirstLine, LastLine int
@@ -114,7 +115,7 @@ func viewOf(spec Spec) (*scriptView, error) {
 	if err != nil {
 		return nil, err
 	}
-	view := &scriptView{Spec: spec, Begin: begin, End: end}
+	view := &scriptView{Spec: spec, Begin: begin, End: end, OnePartition: readplan.OnePartition(spec.Reads)}
 	for i := range spec.Reads {
 		view.TableLines = append(view.TableLines, tableLine+oneLine(spec.Reads[i].Table.QualifiedName()))
 	}

@@ -66,6 +66,7 @@ type Read struct {
 	Lower      string
 	Upper      string
 	ByQuery    bool // the schema cannot be loaded as a whole: read by a query
+	Answered   bool // PostgreSQL answers by itself, by Spark's own plan: the table's rows do not travel
 	Strategy   Strategy
 	Predicates []string // of ByRanges and ByPages: each row is in exactly one
 	Why        string   // the choice, for people
@@ -117,7 +118,7 @@ func Plan(catalog *sparkwright.Catalog, used []string, opt Options) []Read {
 		r.FetchSize = fetchSize(t)
 		switch scanned := opt.Scanned[t.View]; {
 		case opt.Scanned != nil && !scanned:
-			r.Why = "PostgreSQL answers by itself"
+			r.Answered, r.Why = true, "PostgreSQL answers by itself"
 		case opt.Scanned == nil && perConnection[t.Connection] > 1:
 			r.Why = "several tables of one connection: PostgreSQL may join them"
 		default:

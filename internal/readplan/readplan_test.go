@@ -1,6 +1,7 @@
 package readplan_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -142,5 +143,33 @@ func TestNameViews(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestOnePartition(t *testing.T) {
+	t.Parallel()
+	small := func(t *sparkwright.Table) { t.Kind, t.Bytes = sparkwright.KindTable, 1<<20 }
+	large := func(t *sparkwright.Table) { t.Kind, t.PrimaryKey = sparkwright.KindTable, nil }
+	for name, tt := range map[string]struct {
+		tables []sparkwright.Table
+		opt    readplan.Options
+		want   bool
+	}{
+		"no table":                           {},
+		"a small one":                        {[]sparkwright.Table{table(small)}, readplan.Options{Cores: 2}, true},
+		"a large one":                        {[]sparkwright.Table{table(large)}, readplan.Options{Cores: 2}, false},
+		"parallel reads":                     {[]sparkwright.Table{table(nil)}, readplan.Options{Cores: 2}, false},
+		"PostgreSQL answers for a large one": {[]sparkwright.Table{table(large)}, readplan.Options{Scanned: map[string]bool{}}, true},
+		"PostgreSQL answers for what has no known size": {[]sparkwright.Table{table(func(t *sparkwright.Table) { t.Kind, t.Bytes = sparkwright.KindView, 0 })}, readplan.Options{Scanned: map[string]bool{}}, true},
+		"a view, whose size is not known":               {[]sparkwright.Table{table(func(t *sparkwright.Table) { t.Kind, t.Bytes = sparkwright.KindView, 0 })}, readplan.Options{Cores: 2}, false},
+		"files":                                         {[]sparkwright.Table{table(small), {Source: sparkwright.SourceFiles, View: "f"}}, readplan.Options{Cores: 2}, false},
+	} {
+		reads := readplan.Plan(&sparkwright.Catalog{Tables: tt.tables}, nil, tt.opt)
+		if got := readplan.OnePartition(reads); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if many := readplan.Plan(&sparkwright.Catalog{Tables: slices.Repeat([]sparkwright.Table{table(small)}, 70)}, nil, readplan.Options{Cores: 2}); readplan.OnePartition(many) {
+		t.Error("seventy of 1 MB")
 	}
 }

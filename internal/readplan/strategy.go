@@ -132,6 +132,28 @@ func Large(reads []Read) bool {
 	return false
 }
 
+// OnePartition reports whether what travels is small enough for one partition:
+// then Spark sorts without a look at the rows beforehand, for which it would
+// have PostgreSQL carry out the same query once more.
+func OnePartition(reads []Read) bool {
+	var bytes int64
+	for i := range reads {
+		r := &reads[i]
+		t := &r.Table
+		if !FromPostgres(t) || r.Partitions > 1 {
+			return false
+		}
+		if r.Answered {
+			continue
+		}
+		if t.Kind != sparkwright.KindTable && t.Kind != sparkwright.KindMaterializedView && t.Kind != sparkwright.KindPartitioned {
+			return false // of others the size is not known
+		}
+		bytes += t.Bytes
+	}
+	return len(reads) > 0 && bytes < largeBytes
+}
+
 // WholeReads are the same reads without parallel ones.
 func WholeReads(reads []Read) []Read {
 	out := make([]Read, len(reads))

@@ -54,6 +54,7 @@ type outcome struct {
 	rows  string           // the preview, as JSON
 
 	verified bool // the cross-check must agree
+	once     bool // one statement alone has brought rows to Spark
 }
 
 var outcomes = []outcome{
@@ -92,6 +93,15 @@ var outcomes = []outcome{
 	{
 		name: "equal text of another collation is handed over", req: supervisor.Request{Code: "result = spark.sql(\"SELECT m, count(*) AS n FROM words WHERE w IN ('a', 'B') GROUP BY m ORDER BY n, m\")", Tables: []string{"t.public.words"}},
 		state: sparkwright.RunSucceeded, rows: `[["happy",1],["sad",1]]`, verified: true,
+	},
+	{
+		name:  "sorted groups: PostgreSQL is asked once, not for a look at the rows too",
+		req:   supervisor.Request{Code: "result = spark.sql('SELECT customer, sum(amount) AS s FROM orders GROUP BY customer ORDER BY s DESC')", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunSucceeded, once: true,
+	},
+	{
+		name: "sorted rows: PostgreSQL is asked once", req: supervisor.Request{Code: "result = spark.sql('SELECT id FROM orders ORDER BY id DESC')", Tables: []string{"t.public.orders"}},
+		state: sparkwright.RunSucceeded, once: true,
 	},
 	{
 		name: "zero rows", req: supervisor.Request{Code: "result = spark.sql('SELECT * FROM orders WHERE id < 0')", Tables: []string{"t.public.orders"}},
@@ -179,6 +189,9 @@ func (tt *outcome) run(t *testing.T, b *bundle) {
 		if r := run.Receipt; r == nil || len(r.Statements) == 0 || len(r.Tables) != len(run.Views) || r.Expected.Seconds <= 0 || r.Actual.Seconds <= 0 {
 			t.Errorf("receipt %+v", r)
 		}
+		if brought := bringing(run.Receipt); tt.once && len(brought) != 1 {
+			t.Errorf("PostgreSQL was asked for rows by %q", brought)
+		}
 		if run.Crosscheck == nil || run.Crosscheck.State == sparkwright.CrosscheckMismatch {
 			t.Errorf("cross-check %+v", run.Crosscheck)
 		}
@@ -190,6 +203,17 @@ func (tt *outcome) run(t *testing.T, b *bundle) {
 	if err != nil || stored.State != run.State || stored.FinishedAt == nil || len(stored.Attempts) != len(run.Attempts) {
 		t.Errorf("stored as %+v, error %v", stored, err)
 	}
+}
+
+// bringing are the statements of Spark's readers that had rows.
+func bringing(r *sparkwright.Receipt) []string {
+	var out []string
+	for i := range r.Statements {
+		if s := &r.Statements[i]; s.Rows > 0 && strings.Contains(s.SQL, `"orders"`) && !strings.Contains(s.SQL, " AS q ") && !s.IsPlan() {
+			out = append(out, s.SQL)
+		}
+	}
+	return out
 }
 
 func preview(t *testing.T, run *sparkwright.Run) string {
