@@ -79,7 +79,8 @@ func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, v *supervi
 	}
 	v.Executors[emrserverless.Name] = emrserverless.New(emrserverless.Config{
 		AWS: c.cfg, Instance: instance, Bucket: s.Spark.S3Bucket, RoleARN: s.Spark.ExecutionRoleARN,
-		ExecutorMemory: s.Spark.ExecutorMemory, ExecutorCores: s.Spark.ExecutorCores,
+		StandardRoleARN: s.Spark.StandardExecutionRoleARN,
+		ExecutorMemory:  s.Spark.ExecutorMemory, ExecutorCores: s.Spark.ExecutorCores,
 		DriverMemory: s.Spark.EMRDriverMemory, DriverCores: s.Spark.EMRDriverCores,
 		TimeoutMinutes: s.Spark.EMRTimeoutMinutes, LogGroup: s.Spark.LogGroup, Log: a.log,
 	})

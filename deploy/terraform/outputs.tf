@@ -6,6 +6,7 @@ locals {
         emr_application_id          = aws_emrserverless_application.standard.id
         emr_postgres_application_id = aws_emrserverless_application.postgres.id
         execution_role_arn          = aws_iam_role.execution.arn
+        standard_execution_role_arn = aws_iam_role.standard.arn
         region                      = local.region
         log_group                   = aws_cloudwatch_log_group.jobs.name
       },
@@ -49,11 +50,6 @@ output "readonly_sql" {
 output "caller_policy" {
   description = "IAM policy for the identity that the Sparkwright server runs as."
   value       = local.caller_policy
-}
-
-output "standard_role_arn" {
-  description = "Role of jobs that may not read database secrets."
-  value       = aws_iam_role.standard.arn
 }
 
 output "jobs_security_group_id" {

@@ -45,20 +45,27 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 	}
 	brk := func(name string) func() { return func() { must(c.Break(t.Context(), name)) } }
 	mend := func(name string) func() { return func() { must(c.Mend(t.Context(), name, c.driver, "reader")) } }
-	policy := ""
-	unallow := func(name string) func() {
+	trust := func(name, service string) func() {
 		return func() {
-			got, err := role.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyName: &name})
-			must(err)
-			policy, err = url.QueryUnescape(aws.ToString(got.PolicyDocument))
-			must(err)
-			_, err = role.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyName: &name})
+			text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`
+			_, err := role.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{RoleName: &name, PolicyDocument: &text})
 			must(err)
 		}
 	}
-	allow := func(name string) func() {
+	policy := ""
+	unallow := func(of, name string) func() {
 		return func() {
-			_, err := role.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyName: &name, PolicyDocument: &policy})
+			got, err := role.GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: &of, PolicyName: &name})
+			must(err)
+			policy, err = url.QueryUnescape(aws.ToString(got.PolicyDocument))
+			must(err)
+			_, err = role.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: &of, PolicyName: &name})
+			must(err)
+		}
+	}
+	allow := func(of, name string) func() {
+		return func() {
+			_, err := role.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &of, PolicyName: &name, PolicyDocument: &policy})
 			must(err)
 		}
 	}
@@ -81,6 +88,9 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 		}},
 		{id: "aws.clock", level: doctor.Fail, says: "set-ntp", cfg: func(c *doctor.Config) { c.Now = func() time.Time { return time.Now().Add(time.Hour) } }},
 		{id: "aws.caller", level: doctor.Fail, says: "iam:PassRole", brk: func() { c.allowed = "implicitDeny" }, mend: func() { c.allowed = "allowed" }, cfg: func(cfg *doctor.Config) {
+			cfg.AWS.Identity = namedIdentity{cfg.AWS.Identity}
+		}},
+		{id: "aws.caller", level: doctor.Fail, says: awsemu.StandardRoleARN, brk: func() { c.refused = awsemu.StandardRoleARN }, mend: func() { c.refused = "" }, cfg: func(cfg *doctor.Config) {
 			cfg.AWS.Identity = namedIdentity{cfg.AWS.Identity}
 		}},
 		{id: "emr.application", level: doctor.Fail, says: "list-applications", cfg: func(c *doctor.Config) { c.Settings.Spark.EMRPostgresApplicationID = "00none" }},
@@ -136,14 +146,15 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 			})
 		}},
 		{id: "storage.bucket", level: doctor.Fail, says: "aws s3 mb", cfg: func(c *doctor.Config) { c.Settings.Spark.S3Bucket = "spark-data-of-nobody" }},
-		{id: "iam.trust", level: doctor.Fail, says: "update-assume-role-policy", brk: brk("role"), mend: func() {
-			trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"emr-serverless.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-			_, err := role.UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{RoleName: aws.String(awsemu.RoleName), PolicyDocument: &trust})
-			must(err)
-		}},
+		{id: "iam.trust", level: doctor.Fail, says: "update-assume-role-policy", brk: brk("role"), mend: trust(awsemu.RoleName, "emr-serverless.amazonaws.com")},
 		{id: "iam.secrets", level: doctor.Fail, says: "EMRSecretsManagerPolicy", brk: brk("secret-policy"), mend: mend("secret-policy")},
-		{id: "iam.storage", level: doctor.Fail, says: "s3:PutObject", brk: unallow("EMRServerlessS3Policy"), mend: allow("EMRServerlessS3Policy")},
-		{id: "iam.glue", level: doctor.Warn, says: "glue:GetTable", brk: unallow("EMRServerlessGluePolicy"), mend: allow("EMRServerlessGluePolicy")},
+		{id: "iam.storage", level: doctor.Fail, says: "s3:PutObject", brk: unallow(awsemu.RoleName, "EMRServerlessS3Policy"), mend: allow(awsemu.RoleName, "EMRServerlessS3Policy")},
+		{id: "iam.glue", level: doctor.Warn, says: "glue:GetTable", brk: unallow(awsemu.RoleName, "EMRServerlessGluePolicy"), mend: allow(awsemu.RoleName, "EMRServerlessGluePolicy")},
+		{id: "iam.standard_role", level: doctor.Fail, says: "update-assume-role-policy --role-name " + awsemu.StandardRoleName, brk: trust(awsemu.StandardRoleName, "ec2.amazonaws.com"), mend: trust(awsemu.StandardRoleName, "emr-serverless.amazonaws.com")},
+		{id: "iam.standard_role", level: doctor.Fail, says: "standard_execution_role_arn", cfg: func(c *doctor.Config) { c.Settings.Spark.StandardExecutionRoleARN += "OfNobody" }},
+		{id: "iam.standard_role", level: doctor.Fail, says: "put-role-policy --role-name " + awsemu.StandardRoleName, brk: unallow(awsemu.StandardRoleName, "EMRServerlessS3Policy"), mend: allow(awsemu.StandardRoleName, "EMRServerlessS3Policy")},
+		// The very role that may read the secrets is no role of their own.
+		{id: "iam.standard_role", level: doctor.Warn, says: "list-role-policies", cfg: func(c *doctor.Config) { c.Settings.Spark.StandardExecutionRoleARN = awsemu.RoleARN }},
 		{id: "secrets.readable", level: doctor.Fail, says: "create-secret", cfg: func(cfg *doctor.Config) {
 			lost := cfg.Settings.Connections()[0]
 			lost.Secret = strings.Replace(lost.Secret, "spark/postgres/aurora", "spark/postgres/lost", 1)

@@ -16,39 +16,42 @@ func roleChecks(w *world) []Check {
 	if !w.usesEMR() {
 		return nil
 	}
-	return []Check{iamTrust(w), iamSecrets(w), iamStorage(w), iamGlue(w)}
+	return []Check{iamTrust(w), iamSecrets(w), iamStorage(w), iamGlue(w), iamStandard(w)}
 }
 
 func iamTrust(w *world) Check {
 	name := w.roleName()
 	return Check{
 		Info: Info{ID: "iam.trust", Group: "iam", Title: "EMR Serverless may use the execution role", How: "iam:GetRole " + name + ", its trust policy", Cheap: true, Needs: "aws.identity"},
-		Run: func(ctx context.Context) Finding {
-			out, err := w.AWS.Roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-			switch {
-			case err != nil && denied(err):
-				return blind(err, "iam:GetRole")
-			case err != nil:
-				return fail("the execution role "+name+" cannot be looked at", because(err), terraform("terraform apply"), setting(`{"spark": {"execution_role_arn": "ARN"}}`))
-			}
-			text, err := url.QueryUnescape(aws.ToString(out.Role.AssumeRolePolicyDocument))
-			if err != nil {
-				text = aws.ToString(out.Role.AssumeRolePolicyDocument)
-			}
-			p, err := parsePolicy(text)
-			if err != nil {
-				return fail("the trust policy of "+name+" cannot be read", err.Error())
-			}
-			for _, s := range p.Statements {
-				if s.Effect == "Allow" && strings.Contains(string(s.Principal), `"emr-serverless.amazonaws.com"`) && covers(s.Actions, "sts:AssumeRole", true) {
-					return ok(name)
-				}
-			}
-			trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"emr-serverless.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-			return fail("the role "+name+" does not trust EMR Serverless", "its trust policy does not name emr-serverless.amazonaws.com",
-				command("aws iam update-assume-role-policy --role-name "+name+" --policy-document '"+trust+"'"), iamPolicy(trust))
-		},
+		Run:  func(ctx context.Context) Finding { return w.trust(ctx, name, "execution_role_arn") },
 	}
+}
+
+// trust looks whether EMR Serverless may use the role that the key names.
+func (w *world) trust(ctx context.Context, name, key string) Finding {
+	out, err := w.AWS.Roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+	switch {
+	case err != nil && denied(err):
+		return blind(err, "iam:GetRole")
+	case err != nil:
+		return fail("the execution role "+name+" cannot be looked at", because(err), terraform("terraform apply"), setting(`{"spark": {"`+key+`": "ARN"}}`))
+	}
+	text, err := url.QueryUnescape(aws.ToString(out.Role.AssumeRolePolicyDocument))
+	if err != nil {
+		text = aws.ToString(out.Role.AssumeRolePolicyDocument)
+	}
+	p, err := parsePolicy(text)
+	if err != nil {
+		return fail("the trust policy of "+name+" cannot be read", err.Error())
+	}
+	for _, s := range p.Statements {
+		if s.Effect == "Allow" && strings.Contains(string(s.Principal), `"emr-serverless.amazonaws.com"`) && covers(s.Actions, "sts:AssumeRole", true) {
+			return ok(name)
+		}
+	}
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"emr-serverless.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	return fail("the role "+name+" does not trust EMR Serverless", "its trust policy does not name emr-serverless.amazonaws.com",
+		command("aws iam update-assume-role-policy --role-name "+name+" --policy-document '"+trust+"'"), iamPolicy(trust))
 }
 
 // inline runs a look at the role's inline policies.
@@ -152,6 +155,42 @@ func iamGlue(w *world) Check {
 			}
 			return ok("glue:GetTable is allowed")
 		}),
+	}
+}
+
+// iamStandard looks at the role of jobs without PostgreSQL: it starts and
+// writes as the other does, and reads no secret of a database.
+func iamStandard(w *world) Check {
+	name := w.standardRoleName()
+	return Check{
+		Info: Info{ID: "iam.standard_role", Group: "iam", Title: "the role of jobs without PostgreSQL is its own", How: "spark.standard_execution_role_arn: its trust policy and its inline policies", Needs: "aws.identity settings.bucket storage.bucket"},
+		Run: func(ctx context.Context) Finding {
+			if name == "" {
+				return skip("spark.standard_execution_role_arn is not set: these jobs have the role of the others")
+			}
+			if f := w.trust(ctx, name, "standard_execution_role_arn"); f.Level != OK {
+				return f
+			}
+			documents, err := w.standard(ctx)
+			if err != nil {
+				return blind(err, "iam:ListRolePolicies")
+			}
+			bucket := "arn:aws:s3:::" + w.Settings.Spark.S3Bucket
+			for _, need := range [][2]string{{"s3:GetObject", bucket + "/scripts/x"}, {"s3:ListBucket", bucket}, {"s3:PutObject", bucket + "/output/x"}, {"s3:PutObject", bucket + "/logs/x"}} {
+				if !allows(documents, need[0], need[1]) {
+					text := document([]string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"}, []string{bucket, bucket + "/*"})
+					return fail("the role "+name+" may not "+need[0], "no inline policy of it allows it on "+need[1]+". Managed policies are not looked at",
+						command("aws iam put-role-policy --role-name "+name+" --policy-name EMRServerlessS3Policy --policy-document '"+text+"'"), iamPolicy(text), terraform("terraform apply -target=aws_iam_role_policy.standard_storage"))
+				}
+			}
+			for _, arn := range w.secretARNs() {
+				if allows(documents, "secretsmanager:GetSecretValue", arn) {
+					return warn("the role "+name+" may read "+arn, "what a job without PostgreSQL runs could read the login of a database: only the policy of each job stands before it",
+						command("aws iam list-role-policies --role-name "+name), terraform("terraform apply"))
+				}
+			}
+			return ok(name)
+		},
 	}
 }
 

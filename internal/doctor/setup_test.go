@@ -228,6 +228,7 @@ type cloud struct {
 	answers *httptest.Server // Service Quotas, and the simulation of policies
 	quota   float64
 	allowed string // what the simulation answers
+	refused string // but for this resource
 	home    string
 	driver  string
 	conn    sparkwright.Connection
@@ -289,9 +290,13 @@ func (c *cloud) answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"Quota": {"ServiceCode": "emr-serverless", "QuotaCode": "L-D05C8A75", "Value": %f}}`, c.quota)
 		return
 	}
+	decision := c.allowed
+	if c.refused != "" && r.FormValue("ResourceArns.member.1") == c.refused {
+		decision = "implicitDeny"
+	}
 	_, _ = fmt.Fprintf(w, `<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated>
 		<EvaluationResults><member><EvalActionName>%s</EvalActionName><EvalDecision>%s</EvalDecision></member></EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>`,
-		r.FormValue("ActionNames.member.1"), c.allowed)
+		r.FormValue("ActionNames.member.1"), decision)
 }
 
 // roles sends everything to moto but the simulation.

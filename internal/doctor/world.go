@@ -27,6 +27,7 @@ type world struct {
 	groups   func(context.Context) ([]ec2types.SecurityGroup, error)
 	points   func(context.Context) ([]ec2types.VpcEndpoint, error)
 	policies func(context.Context) (map[string]policy, error) // inline, of the execution role
+	standard func(context.Context) (map[string]policy, error) // inline, of the standard jobs' role
 }
 
 type identity struct {
@@ -97,7 +98,8 @@ func newWorld(c Config) *world {
 		}
 		return out.VpcEndpoints, nil
 	})
-	w.policies = once(w.fetchPolicies)
+	w.policies = once(func(ctx context.Context) (map[string]policy, error) { return w.fetchPolicies(ctx, w.roleName()) })
+	w.standard = once(func(ctx context.Context) (map[string]policy, error) { return w.fetchPolicies(ctx, w.standardRoleName()) })
 	return w
 }
 
@@ -140,16 +142,22 @@ func (w *world) roleName() string {
 	return arn[strings.LastIndexByte(arn, '/')+1:]
 }
 
-// fetchPolicies reads the inline policies of the execution role.
-func (w *world) fetchPolicies(ctx context.Context) (map[string]policy, error) {
-	name := aws.String(w.roleName())
-	list, err := w.AWS.Roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: name})
+// standardRoleName is the name of the role that jobs without PostgreSQL have
+// for themselves; "" = none.
+func (w *world) standardRoleName() string {
+	arn := w.Settings.Spark.StandardExecutionRoleARN
+	return arn[strings.LastIndexByte(arn, '/')+1:]
+}
+
+// fetchPolicies reads the inline policies of a role.
+func (w *world) fetchPolicies(ctx context.Context, name string) (map[string]policy, error) {
+	list, err := w.AWS.Roles.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &name})
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]policy{}
 	for _, p := range list.PolicyNames {
-		got, err := w.AWS.Roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &p})
+		got, err := w.AWS.Roles.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: &p})
 		if err != nil {
 			return nil, err
 		}

@@ -50,6 +50,7 @@ func fields(s *Settings) []field {
 		{key: "spark.emr_timeout_minutes", ptr: &sp.EMRTimeoutMinutes, check: between(1, 7*24*60), about: "Time limit of one attempt on EMR Serverless, in minutes. When it passes the job is cancelled."},
 		{key: "spark.supervisor_arn", ptr: &sp.SupervisorARN, check: checkRuntime, about: "AgentCore runtime (`arn:aws:bedrock-agentcore:…:runtime/…`) that carries out runs in this server's place. Empty: this server does."},
 		{key: keyRole, ptr: &sp.ExecutionRoleARN, check: checkRole, about: "IAM role of the jobs. Empty: the environment variable `EMR_EXECUTION_ROLE_ARN`, else the role `EMRServerlessExecutionRole` of the caller's account."},
+		{key: "spark.standard_execution_role_arn", ptr: &sp.StandardExecutionRoleARN, check: checkRole, about: "IAM role of the jobs of `spark.emr_application_id`: they read no PostgreSQL, so this role needs no secrets. Empty: the role of the other jobs."},
 		{key: "spark.region", ptr: &sp.Region, check: checkRegion, about: "AWS region. Empty: as the AWS SDK finds it (`AWS_REGION`, the profile)."},
 		{key: "spark.executor_memory", ptr: &sp.ExecutorMemory, check: checkMemory, about: "Memory of a Spark executor on EMR Serverless."},
 		{key: "spark.executor_cores", ptr: &sp.ExecutorCores, check: between(1, 16), about: "Cores of a Spark executor on EMR Serverless."},

@@ -77,14 +77,15 @@ type Spark struct {
 	EMRTimeoutMinutes        int
 	SupervisorARN            string
 
-	ExecutionRoleARN string // of the job; see Settings.LoadEnv for its other source
-	Region           string // of AWS; "" = as the AWS SDK finds it
-	ExecutorMemory   string // of a Spark executor on EMR Serverless: 4g
-	ExecutorCores    int
-	EMRDriverMemory  string // "" = what EMR Serverless gives a driver
-	EMRDriverCores   int    // 0 = what EMR Serverless gives a driver
-	LogGroup         string // CloudWatch log group of the jobs
-	Instance         string // names this installation's jobs; "" = see Instance
+	ExecutionRoleARN         string // of the job; see Settings.LoadEnv for its other source
+	StandardExecutionRoleARN string // of the standard application's jobs; "" = ExecutionRoleARN
+	Region                   string // of AWS; "" = as the AWS SDK finds it
+	ExecutorMemory           string // of a Spark executor on EMR Serverless: 4g
+	ExecutorCores            int
+	EMRDriverMemory          string // "" = what EMR Serverless gives a driver
+	EMRDriverCores           int    // 0 = what EMR Serverless gives a driver
+	LogGroup                 string // CloudWatch log group of the jobs
+	Instance                 string // names this installation's jobs; "" = see Instance
 }
 
 // Postgres holds the connections and what is common to them.

@@ -230,6 +230,7 @@ func TestSettingsOutput(t *testing.T) {
 	text := strings.NewReplacer(
 		"aws_secretsmanager_secret.connection_aurora.arn", "arn:aws:secretsmanager:"+region+":"+account+":secret:spark/postgres/aurora-AbCdEf",
 		"aws_iam_role.execution.arn", "arn:aws:iam::"+account+":role/EMRServerlessExecutionRole",
+		"aws_iam_role.standard.arn", "arn:aws:iam::"+account+":role/EMRServerlessStandardRole",
 		"aws_emrserverless_application.postgres.id", "00g0oddl52n83r09", "aws_emrserverless_application.standard.id", "00fv6g7rptsov009",
 		"aws_s3_bucket.data.id", "spark-data-"+account+"-"+region,
 	).Replace(v.Outputs["settings"].AsString())
@@ -244,7 +245,8 @@ func TestSettingsOutput(t *testing.T) {
 	if len(s.Warnings) > 0 {
 		t.Errorf("warnings: %q", s.Warnings)
 	}
-	if s.Spark.EMRPostgresApplicationID != "00g0oddl52n83r09" || s.Spark.ExecutionRoleARN == "" || s.Spark.Region != region ||
+	if s.Spark.EMRPostgresApplicationID != "00g0oddl52n83r09" || !strings.HasSuffix(s.Spark.ExecutionRoleARN, ":role/EMRServerlessExecutionRole") ||
+		!strings.HasSuffix(s.Spark.StandardExecutionRoleARN, ":role/EMRServerlessStandardRole") || s.Spark.Region != region ||
 		s.Postgres.JDBCDriverPath != "s3://spark-data-"+account+"-"+region+"/jars/postgresql-42.7.8.jar" {
 		t.Errorf("settings %+v %+v", s.Spark, s.Postgres)
 	}

@@ -46,6 +46,8 @@ type Config struct {
 	Instance string                       // begins the names of this installation's jobs
 	Bucket   string                       // scripts and logs
 	RoleARN  string                       // "" = EMRServerlessExecutionRole of the caller's account
+	// StandardRoleARN is the role of jobs without PostgreSQL; "" = RoleARN.
+	StandardRoleARN string
 
 	ExecutorMemory string // 4g
 	ExecutorCores  int

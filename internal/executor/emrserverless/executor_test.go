@@ -115,6 +115,10 @@ func TestStartJobRunGolden(t *testing.T) {
 		cfg.DriverMemory, cfg.DriverCores, cfg.ExecutorMemory, cfg.ExecutorCores = "8g", 4, "16g", 8
 		cfg.RoleARN, cfg.LogGroup = "arn:aws-us-gov:iam::123456789012:role/own", ""
 	}
+	// Jobs that read PostgreSQL keep the role that may read its secret.
+	roles := func(cfg *emrserverless.Config) {
+		cfg.StandardRoleARN = "arn:aws:iam::123456789012:role/EMRServerlessStandardRole"
+	}
 	standard := newJob("r_glue")
 	standard.Placement.Application, standard.Placement.Driver = "00fv6g7rptsov009", ""
 	standard.Access = sparkwright.Access{
@@ -136,9 +140,10 @@ func TestStartJobRunGolden(t *testing.T) {
 		job    sparkwright.Job
 		change func(*emrserverless.Config)
 	}{
-		{"postgres", newJob("r_pg"), func(*emrserverless.Config) {}},
+		{"postgres", newJob("r_pg"), roles},
 		{"standard", standard, func(*emrserverless.Config) {}},
-		{"mixed", mixed, func(*emrserverless.Config) {}},
+		{"standard_role", standard, roles},
+		{"mixed", mixed, roles},
 		{"iam", iam, func(*emrserverless.Config) {}},
 		{"many_tables", many, func(*emrserverless.Config) {}},
 		{"sized", newJob("r_sized"), sized},

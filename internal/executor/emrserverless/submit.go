@@ -161,7 +161,7 @@ var notToken = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 // request is the whole StartJobRun of an attempt. The same attempt makes the
 // same request.
 func (e *Executor) request(ctx context.Context, job *sparkwright.Job) (*emrserverless.StartJobRunInput, error) {
-	role, err := e.executionRole(ctx)
+	role, err := e.executionRole(ctx, job)
 	if err != nil {
 		return nil, err
 	}
@@ -229,8 +229,11 @@ func (e *Executor) monitoring() *types.MonitoringConfiguration {
 const defaultRole = "EMRServerlessExecutionRole"
 
 // executionRole is the configured role, else the default one of the caller's
-// account.
-func (e *Executor) executionRole(ctx context.Context) (string, error) {
+// account. A job without the JDBC driver reads no PostgreSQL.
+func (e *Executor) executionRole(ctx context.Context, job *sparkwright.Job) (string, error) {
+	if e.cfg.StandardRoleARN != "" && job.Placement.Driver == "" {
+		return e.cfg.StandardRoleARN, nil
+	}
 	if e.cfg.RoleARN != "" {
 		return e.cfg.RoleARN, nil
 	}

@@ -25,6 +25,9 @@ const (
 	RoleName    = "EMRServerlessExecutionRole"
 	RoleARN     = "arn:aws:iam::" + Account + ":role/" + RoleName
 	PolicyName  = "EMRSecretsManagerPolicy"
+	// StandardRoleName is the role of jobs without PostgreSQL: no secrets.
+	StandardRoleName = "EMRServerlessStandardRole"
+	StandardRoleARN  = "arn:aws:iam::" + Account + ":role/" + StandardRoleName
 	StandardApp = "00fv6g7rptsov009"
 	PostgresApp = "00g0oddl52n83r09"
 	DriverKey   = "jars/postgresql-42.7.8.jar"
@@ -88,6 +91,7 @@ func (w *World) Settings() map[string]any {
 	return map[string]any{
 		"spark": map[string]any{
 			"s3_bucket": Bucket, "emr_application_id": StandardApp, "emr_postgres_application_id": PostgresApp,
+			"standard_execution_role_arn": StandardRoleARN,
 		},
 		"postgres": map[string]any{
 			"jdbc_driver_path": DriverURL,
@@ -101,7 +105,8 @@ func (w *World) Settings() map[string]any {
 }
 
 // Seed fills an empty AWS: the VPC with its endpoints, the execution role with
-// the inline policy EMRSecretsManagerPolicy, the bucket with the driver of
+// the inline policy EMRSecretsManagerPolicy, the standard jobs' role without it,
+// the bucket with the driver of
 // driverPath, the secret of the database.
 func Seed(ctx context.Context, cfg aws.Config, db Database, driverPath string) (*World, error) {
 	w := &World{
@@ -113,7 +118,7 @@ func Seed(ctx context.Context, cfg aws.Config, db Database, driverPath string) (
 		do   func(context.Context) error
 	}{
 		{"the network", w.seedNetwork},
-		{"the role", w.seedRole},
+		{"the roles", w.seedRoles},
 		{"the bucket", func(ctx context.Context) error { return w.seedBucket(ctx, driverPath) }},
 		{"the secret", w.seedSecret},
 	} {
@@ -223,9 +228,18 @@ func policyText(pairs ...[2][]string) string {
 	return string(text)
 }
 
-func (w *World) seedRole(ctx context.Context) error {
+func (w *World) seedRoles(ctx context.Context) error {
+	for _, role := range []string{RoleName, StandardRoleName} {
+		if err := w.seedRole(ctx, role); err != nil {
+			return err
+		}
+	}
+	return w.putPolicy(ctx, RoleName, PolicyName, secretPolicy())
+}
+
+func (w *World) seedRole(ctx context.Context, role string) error {
 	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"emr-serverless.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	if _, err := w.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String(RoleName), AssumeRolePolicyDocument: &trust}); err != nil {
+	if _, err := w.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &role, AssumeRolePolicyDocument: &trust}); err != nil {
 		return err
 	}
 	bucket := "arn:aws:s3:::" + Bucket
@@ -242,11 +256,11 @@ func (w *World) seedRole(ctx context.Context) error {
 			{"arn:aws:logs:" + Region + ":" + Account + ":*"},
 		}),
 	} {
-		if err := w.putPolicy(ctx, name, text); err != nil {
+		if err := w.putPolicy(ctx, role, name, text); err != nil {
 			return err
 		}
 	}
-	return w.putPolicy(ctx, PolicyName, secretPolicy())
+	return nil
 }
 
 // secretPolicy is the inline policy of the documents.
@@ -257,8 +271,8 @@ func secretPolicy() string {
 	})
 }
 
-func (w *World) putPolicy(ctx context.Context, name, text string) error {
-	_, err := w.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String(RoleName), PolicyName: &name, PolicyDocument: &text})
+func (w *World) putPolicy(ctx context.Context, role, name, text string) error {
+	_, err := w.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &role, PolicyName: &name, PolicyDocument: &text})
 	return err
 }
 
@@ -374,7 +388,7 @@ func (w *World) Mend(ctx context.Context, name, driverPath, password string) err
 	case "secrets-endpoint":
 		return w.AddEndpoint(ctx, "secretsmanager")
 	case "secret-policy":
-		return w.putPolicy(ctx, PolicyName, secretPolicy())
+		return w.putPolicy(ctx, RoleName, PolicyName, secretPolicy())
 	case "password":
 		return w.Rotate(ctx, w.db.User, password)
 	}
