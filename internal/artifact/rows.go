@@ -13,9 +13,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/sparkwright/sparkwright"
 )
@@ -60,17 +57,13 @@ func RowsFrom(ctx context.Context, m *sparkwright.Manifest, open Opener, each fu
 
 // partRows closes f.
 func partRows(ctx context.Context, f *os.File, name string, each func([]json.RawMessage) error) error {
-	pf, err := file.NewParquetReader(f)
+	pf, err := NewParquet(f)
 	if err != nil {
 		_ = f.Close()
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	defer pf.Close() //nolint:errcheck // read only
-	rd, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	batches, err := rd.GetRecordReader(ctx, nil, nil)
+	batches, err := pf.Batches(ctx, batchRows, nil)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}

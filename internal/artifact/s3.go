@@ -123,9 +123,8 @@ func (s *S3) sum(ctx context.Context, bucket, key string, p sparkwright.Part) er
 	return nil
 }
 
-// LoadFault reads the fault that a job has left; nil when there is none. Of its
-// kind only that the attempt was cancelled is believed: whoever cancels an
-// attempt that cannot be told so says it there.
+// LoadFault reads the fault that a job has left, as the function LoadFault
+// does; nil when there is none.
 func (s *S3) LoadFault(ctx context.Context, location string) (*sparkwright.Fault, error) {
 	bucket, key, _ := awscloud.SplitS3(location)
 	text, err := s.read(ctx, bucket, key+"/fault.json", maxFault)
@@ -135,12 +134,7 @@ func (s *S3) LoadFault(ctx context.Context, location string) (*sparkwright.Fault
 	if err != nil {
 		return nil, fmt.Errorf("read the fault: %w", err)
 	}
-	f := told(text) // half a fault tells nothing: the job's outcome counts
-	var said struct{ Kind sparkwright.FaultKind }
-	if f != nil && json.Unmarshal(text, &said) == nil && said.Kind == sparkwright.FaultCancelled {
-		f.Kind = said.Kind
-	}
-	return f, nil
+	return told(text), nil // half a fault tells nothing: the job's outcome counts
 }
 
 func (s *S3) read(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {

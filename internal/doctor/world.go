@@ -99,7 +99,9 @@ func newWorld(c Config) *world {
 		return out.VpcEndpoints, nil
 	})
 	w.policies = once(func(ctx context.Context) (map[string]policy, error) { return w.fetchPolicies(ctx, w.roleName()) })
-	w.standard = once(func(ctx context.Context) (map[string]policy, error) { return w.fetchPolicies(ctx, w.standardRoleName()) })
+	w.standard = once(func(ctx context.Context) (map[string]policy, error) {
+		return w.fetchPolicies(ctx, w.standardRoleName())
+	})
 	return w
 }
 

@@ -24,9 +24,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
 	"github.com/sparkwright/sparkwright"
@@ -241,7 +239,7 @@ func (r *Reader) open(ctx context.Context, m *sparkwright.Manifest, part sparkwr
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	pf, err := file.NewParquetReader(f, file.WithReadProps(&parquet.ReaderProperties{BufferSize: 1 << 20, BufferedStreamEnabled: true}))
+	pf, err := artifact.NewParquet(f)
 	if err != nil {
 		_ = f.Close()
 		return nil, 0, nil, unreadable(part, err)
@@ -255,11 +253,8 @@ func (r *Reader) open(ctx context.Context, m *sparkwright.Manifest, part sparkwr
 		}
 		groups = append(groups, i)
 	}
-	rd, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
-	if err == nil {
-		if batches, err = rd.GetRecordReader(ctx, nil, groups); err == nil {
-			return batches, skip, func() { batches.Release(); _ = pf.Close() }, nil
-		}
+	if batches, err = pf.Batches(ctx, batchRows, groups); err == nil {
+		return batches, skip, func() { batches.Release(); _ = pf.Close() }, nil
 	}
 	_ = pf.Close()
 	return nil, 0, nil, unreadable(part, err)

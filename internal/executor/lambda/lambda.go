@@ -19,6 +19,7 @@ package lambda
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -110,6 +111,8 @@ type data struct {
 	Attempt  string    `json:"attempt"`
 	Location string    `json:"location"`
 	Until    time.Time `json:"until"` // an attempt without a result has failed by then
+	// Token is what only servers know: with it the attempt is marked as cancelled.
+	Token string `json:"token"`
 }
 
 // PollEvery implements sparkwright.DurableExecutor.
@@ -125,7 +128,7 @@ func (e *Executor) Submit(ctx context.Context, job sparkwright.Job) (sparkwright
 	}
 	d := data{
 		Function: job.Placement.Application, RunID: job.Attempt.RunID, Attempt: job.Attempt.ID, Location: strings.TrimRight(job.Location, "/"),
-		Until: job.Attempt.StartedAt.Add(e.cfg.Timeout + 2*grace),
+		Until: job.Attempt.StartedAt.Add(e.cfg.Timeout + 2*grace), Token: rand.Text(),
 	}
 	raw, err := json.Marshal(d)
 	if err != nil {

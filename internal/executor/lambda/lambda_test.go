@@ -182,6 +182,11 @@ func TestOutcomes(t *testing.T) {
 			f.put("fault.json", `{"class":"UNRESOLVED_COLUMN","message":"no such column","line":2}`)
 			return "", answer("error", "exit code 1")
 		}},
+		{name: "a job cannot have been cancelled by itself", want: "failed", class: "CANCELLED", do: func(f *function) (string, any) {
+			f.put("cancelled", "")
+			f.put("fault.json", `{"kind":"cancelled","class":"CANCELLED","message":"the run was cancelled"}`)
+			return "", answer("error", "exit code 1")
+		}},
 		{name: "function error", want: "failed", class: "LAMBDA_FUNCTION_ERROR", do: thrown("KeyError", "'body'")},
 		{name: "timed out", want: "failed", class: lambda.ResourceClass, do: thrown("Sandbox.Timedout", "RequestId: x Error: Task timed out after 300.00 seconds")},
 		{name: "killed", want: "failed", class: lambda.ResourceClass, do: thrown("Runtime.ExitError", "RequestId: x Error: Runtime exited with error: signal: killed")},

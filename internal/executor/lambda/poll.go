@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"io"
 	"strings"
 	"time"
 
@@ -97,15 +98,21 @@ func (e *Executor) result(ctx context.Context, d *data) (out sparkwright.Outcome
 			Kind: sparkwright.FaultLost, Class: "JOB_LOST", Message: "the result on S3 is not whole (" + err.Error() + ")", Remedy: "ask again",
 		}}, true
 	}
+	cancelled, err := e.cancelled(ctx, d)
+	switch {
+	case err != nil:
+		return out, !awscloud.Passing(err)
+	case cancelled:
+		return sparkwright.Outcome{State: sparkwright.AttemptCancelled, Fault: &sparkwright.Fault{
+			Kind: sparkwright.FaultCancelled, Class: "CANCELLED", Message: "the run was cancelled",
+		}}, true
+	}
 	fault, err := e.results.LoadFault(ctx, d.Location)
 	if err != nil {
 		return out, !awscloud.Passing(err)
 	}
 	if fault == nil {
 		return out, true
-	}
-	if fault.Kind == sparkwright.FaultCancelled {
-		return sparkwright.Outcome{State: sparkwright.AttemptCancelled, Fault: fault}, true
 	}
 	if exhausted(fault.Class + " " + fault.Message) {
 		fault.Kind, fault.Because, fault.Class = sparkwright.FaultInfrastructure, fault.Class, ResourceClass
@@ -178,11 +185,9 @@ func (e *Executor) Cancel(ctx context.Context, h sparkwright.Handle) error {
 	if err == nil && out.State.Final() {
 		return nil
 	}
-	bucket, key, _ := awscloud.SplitS3(d.Location)
-	key += "/fault.json"
+	bucket, key := markOf(d)
 	_, err = e.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &key, ContentType: aws.String("application/json"),
-		Body: strings.NewReader(`{"kind":"cancelled","class":"CANCELLED","message":"the run was cancelled"}`),
+		Bucket: &bucket, Key: &key, ContentType: aws.String("text/plain"), Body: strings.NewReader(d.Token),
 	})
 	if err != nil {
 		return later("the end of the attempt cannot be written to "+d.Location, err)
@@ -191,6 +196,28 @@ func (e *Executor) Cancel(ctx context.Context, h sparkwright.Handle) error {
 	defer e.mu.Unlock()
 	delete(e.calls, d.Attempt) // from now on its files tell
 	return nil
+}
+
+// markOf is the object that says that an attempt was cancelled. The job may
+// write it too: it counts only with the token.
+func markOf(d *data) (bucket, key string) {
+	bucket, key, _ = awscloud.SplitS3(d.Location)
+	return bucket, key + "/cancelled"
+}
+
+// cancelled reports whether a server has cancelled the attempt.
+func (e *Executor) cancelled(ctx context.Context, d *data) (bool, error) {
+	bucket, key := markOf(d)
+	out, err := e.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if awscloud.Classify(err) == awscloud.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer out.Body.Close() //nolint:errcheck // read only
+	text, err := io.ReadAll(io.LimitReader(out.Body, int64(len(d.Token))+1))
+	return err == nil && d.Token != "" && string(text) == d.Token, err
 }
 
 func (e *Executor) exists(ctx context.Context, location, name string) (bool, error) {

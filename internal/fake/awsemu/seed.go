@@ -21,19 +21,19 @@ import (
 
 // The names of what Seed makes.
 const (
-	Bucket      = "spark-data-" + Account + "-" + Region
-	RoleName    = "EMRServerlessExecutionRole"
-	RoleARN     = "arn:aws:iam::" + Account + ":role/" + RoleName
-	PolicyName  = "EMRSecretsManagerPolicy"
+	Bucket     = "spark-data-" + Account + "-" + Region
+	RoleName   = "EMRServerlessExecutionRole"
+	RoleARN    = "arn:aws:iam::" + Account + ":role/" + RoleName
+	PolicyName = "EMRSecretsManagerPolicy"
 	// StandardRoleName is the role of jobs without PostgreSQL: no secrets.
 	StandardRoleName = "EMRServerlessStandardRole"
 	StandardRoleARN  = "arn:aws:iam::" + Account + ":role/" + StandardRoleName
-	StandardApp = "00fv6g7rptsov009"
-	PostgresApp = "00g0oddl52n83r09"
-	DriverKey   = "jars/postgresql-42.7.8.jar"
-	DriverURL   = "s3://" + Bucket + "/" + DriverKey
-	LogURI      = "s3://" + Bucket + "/logs/emr/"
-	releaseName = "emr-7.9.0"
+	StandardApp      = "00fv6g7rptsov009"
+	PostgresApp      = "00g0oddl52n83r09"
+	DriverKey        = "jars/postgresql-42.7.8.jar"
+	DriverURL        = "s3://" + Bucket + "/" + DriverKey
+	LogURI           = "s3://" + Bucket + "/logs/emr/"
+	releaseName      = "emr-7.9.0"
 )
 
 // Database is the PostgreSQL that the secret tells of.
