@@ -37,17 +37,16 @@ _WORDS = frozenset(
     shuffle_replicate_nl repartition repartition_by_range rebalance coalesce named_struct
     """.split()
 )
+# What may stand inside a query, as a CTE for one.
 _FORBIDDEN_NODES: tuple[type, ...] = (
     exp.DML,
     exp.DDL,
     exp.Command,
-    exp.Set,
     exp.Use,
     exp.Cache,
     exp.Uncache,
     exp.Into,
     exp.Drop,
-    exp.Alter,
     exp.Describe,
     exp.LoadData,
     exp.QueryTransform,
