@@ -29,7 +29,10 @@ const (
 	// Reader is the login that may read the demo data and nothing else.
 	Reader = "shop_reader"
 	// version is raised when shop.sql changes; older data is then replaced.
-	version = 2
+	version = 3
+	// about is the comment on the schema crm. What follows it tells whether the
+	// data is there as a whole: a table for that would be among those of the demo.
+	about = "Customers and how they are looked after. Sparkwright demo, "
 	// lockKey lets only one process load at a time.
 	lockKey = 0x73706b77
 )
@@ -76,13 +79,15 @@ func Load(ctx context.Context, conn *pgx.Conn, o Options, progress func(string))
 // complete reports whether the data is there as a whole. Data that is not ours
 // is an error.
 func complete(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	var marker, schemas bool
-	err := conn.QueryRow(ctx, `SELECT to_regclass('sparkwright_demo.shop') IS NOT NULL,
-		EXISTS (SELECT FROM pg_namespace WHERE nspname IN ('sales', 'crm'))`).Scan(&marker, &schemas)
+	var comment string
+	var schemas, old bool // old data has its mark in a schema of its own
+	err := conn.QueryRow(ctx, `SELECT coalesce(obj_description(to_regnamespace('crm'), 'pg_namespace'), ''),
+		EXISTS (SELECT FROM pg_namespace WHERE nspname IN ('sales', 'crm')), to_regclass('sparkwright_demo.shop') IS NOT NULL`).Scan(&comment, &schemas, &old)
 	if err != nil {
 		return false, failed(err)
 	}
-	if !marker {
+	mark, ours := strings.CutPrefix(comment, about)
+	if !ours && !old {
 		if schemas {
 			return false, &sparkwright.Error{
 				Code: sparkwright.CodeConflict, Message: "the demo data cannot be loaded into this database",
@@ -91,24 +96,20 @@ func complete(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		}
 		return false, nil
 	}
-	var whole bool
-	err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(complete AND version = $1), false) FROM sparkwright_demo.shop", version).Scan(&whole)
-	if err != nil {
-		return false, failed(err)
-	}
-	return whole, nil
+	return mark == whole(), nil
 }
+
+// whole is the mark of data that is there as a whole.
+func whole() string { return fmt.Sprintf("version %d", version) }
 
 // load runs the steps of shop.sql, between marks that tell a broken-off load
 // from a whole one.
 func load(ctx context.Context, conn *pgx.Conn, progress func(string)) error {
 	err := exec(ctx, conn, `
 		BEGIN;
-		DROP SCHEMA IF EXISTS sales, crm CASCADE;
-		CREATE SCHEMA IF NOT EXISTS sparkwright_demo;
-		CREATE TABLE IF NOT EXISTS sparkwright_demo.shop (version integer, complete boolean);
-		TRUNCATE sparkwright_demo.shop;
-		COMMENT ON TABLE sparkwright_demo.shop IS 'Tells whether the demo data is there as a whole';
+		DROP SCHEMA IF EXISTS sales, crm, sparkwright_demo CASCADE;
+		CREATE SCHEMA crm;
+		COMMENT ON SCHEMA crm IS '`+about+`being loaded';
 		COMMIT;
 		SET synchronous_commit = off;
 		SET timezone = 'UTC';
@@ -128,7 +129,7 @@ func load(ctx context.Context, conn *pgx.Conn, progress func(string)) error {
 	}
 	return exec(ctx, conn, fmt.Sprintf(`
 		RESET ALL;
-		INSERT INTO sparkwright_demo.shop VALUES (%d, true);`, version))
+		COMMENT ON SCHEMA crm IS '%s%s';`, about, whole()))
 }
 
 // exec runs statements that return nothing of interest.

@@ -58,6 +58,23 @@ func newDatabase(t *testing.T, name string) *pgx.Conn {
 	return connect(t, name, "", "")
 }
 
+// Data of an earlier version, which had its mark in a schema of its own, is
+// replaced with that.
+func TestLoadReplacesOldData(t *testing.T) {
+	t.Parallel()
+	conn := newDatabase(t, "old")
+	if _, err := conn.Exec(t.Context(), `CREATE SCHEMA crm; CREATE TABLE crm.x (i int); CREATE SCHEMA sparkwright_demo;
+		CREATE TABLE sparkwright_demo.shop (version integer, complete boolean); INSERT INTO sparkwright_demo.shop VALUES (2, true)`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_ = demo.Load(ctx, conn, demo.Options{ReaderPassword: "x"}, func(string) { cancel() }) // the first step is enough
+	conn = connect(t, "old", "", "")
+	if got := value(t, conn, "SELECT concat(to_regnamespace('sparkwright_demo'), to_regclass('crm.x'))"); got != "" {
+		t.Errorf("left of the old data: %s", got)
+	}
+}
+
 func value(t *testing.T, conn *pgx.Conn, query string) string {
 	t.Helper()
 	var out string
@@ -125,6 +142,14 @@ func TestLoad(t *testing.T) {
 		}
 	})
 
+	t.Run("nothing else", func(t *testing.T) {
+		const others = `SELECT coalesce(string_agg(nspname, ' ' ORDER BY nspname), '') FROM pg_namespace
+			WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', 'sales', 'crm')`
+		if got := value(t, conn, others); got != "" {
+			t.Errorf("schemas besides those of the demo: %s", got)
+		}
+	})
+
 	t.Run("catalog", func(t *testing.T) {
 		c := server.Connection()
 		c.Database = "shop"
@@ -171,7 +196,7 @@ func TestLoad(t *testing.T) {
 		if got := value(t, reader, "SELECT count(*)::text FROM crm.countries"); got != "20" {
 			t.Errorf("%s countries", got)
 		}
-		for _, statement := range []string{"DELETE FROM crm.agents", "CREATE TABLE sales.x (i int)", "CREATE TEMPORARY TABLE x (i int)", "SELECT * FROM sparkwright_demo.shop"} {
+		for _, statement := range []string{"DELETE FROM crm.agents", "CREATE TABLE sales.x (i int)", "CREATE TEMPORARY TABLE x (i int)"} {
 			if _, err := reader.Exec(t.Context(), "SET default_transaction_read_only = off"); err != nil {
 				t.Fatal(err)
 			}

@@ -2,9 +2,7 @@
 -- the same on every machine and at every time. Steps begin with "-- step:".
 
 -- step: Creating the tables
-CREATE SCHEMA crm;
 CREATE SCHEMA sales;
-COMMENT ON SCHEMA crm IS 'Customers and how they are looked after';
 COMMENT ON SCHEMA sales IS 'Products, orders and everything that follows from them';
 CREATE TYPE crm.segment AS ENUM ('consumer', 'business', 'enterprise');
 CREATE TYPE sales.order_status AS ENUM ('pending', 'paid', 'shipped', 'delivered', 'cancelled', 'returned');

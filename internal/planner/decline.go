@@ -260,13 +260,8 @@ func (s *schema) could(question string) []string {
 	}
 	for _, t := range tables {
 		name := t.human()
-		for _, c := range t.cols {
-			if c.isText() && few(c) && !c.isID() {
-				if try("How many " + name + " are there for each " + c.human() + "?") {
-					return out
-				}
-				break
-			}
+		if c := category(t); c != nil && try("How many "+name+" are there for each "+c.human()+"?") {
+			return out
 		}
 		for _, c := range t.cols {
 			if c.isNumber() && !c.isID() {
@@ -277,7 +272,7 @@ func (s *schema) could(question string) []string {
 			}
 		}
 		for _, c := range t.cols {
-			if c.isDate() && !isAudit(c) {
+			if c.isDate() && !isAudit(c) && months(c) {
 				if try("How many " + name + " are there per month?") {
 					return out
 				}

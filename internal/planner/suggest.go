@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
@@ -109,7 +110,7 @@ func category(t *table) *column {
 	var second *column
 	for _, c := range t.cols {
 		switch {
-		case !c.isText() || !few(c) || c.isID() || c.unique || !worth(c) || endsWith(c.words, "name"):
+		case !c.isText() || !few(c) || c.isID() || c.unique || !worth(c) || len(c.src.Enum) == 1 || endsWith(c.words, "name"):
 		case len(c.src.Enum) > 0:
 			return c
 		case second == nil:
@@ -123,6 +124,33 @@ func category(t *table) *column {
 func worth(c *column) bool {
 	d := c.src.Stats
 	return d == nil || d.Distinct > 1 && (c.t.src.RowEstimate <= 0 || d.Distinct*2 <= float64(c.t.src.RowEstimate))
+}
+
+// maxGroups is how many rows an answer may have that somebody is to look at.
+const maxGroups = 1000
+
+// months reports whether a date tells rows apart by month, into groups that can
+// be looked at.
+func months(c *column) bool {
+	if !worth(c) {
+		return false
+	}
+	d := c.src.Stats
+	if d == nil || len(d.Histogram) < 2 || d.Distinct < maxGroups {
+		return true
+	}
+	first, last := yearOf(d.Histogram[0]), yearOf(d.Histogram[len(d.Histogram)-1])
+	return first == 0 || last == 0 || (last-first+1)*12 < maxGroups
+}
+
+// yearOf is the year of a date as statistics hold it; 0 = not known.
+func yearOf(date string) int {
+	year, _, _ := strings.Cut(date, "-")
+	n, err := strconv.Atoi(year)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // quantity is a number that can be added up; rate one that can be averaged.
@@ -178,7 +206,7 @@ func (s *schema) byRelated(t *table) (out []string) {
 
 func (s *schema) perMonth(t *table) (out []string) {
 	for _, c := range t.cols {
-		if c.isDate() {
+		if c.isDate() && months(c) {
 			out = append(out, "How many "+many(t)+" are there per month?")
 		}
 	}

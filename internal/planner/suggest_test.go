@@ -66,3 +66,55 @@ func TestSuggestLimits(t *testing.T) {
 		t.Errorf("for nobody: %q", none)
 	}
 }
+
+// What is proposed has an answer of more than one row and of not too many, also
+// beside a question that was not understood.
+func TestSuggestionsAreOfUse(t *testing.T) {
+	t.Parallel()
+	text := func(name string, distinct float64, enum ...string) sparkwright.Column {
+		return sparkwright.Column{Name: name, Type: "text", BaseType: "text", Stats: &sparkwright.ColumnStats{Distinct: distinct}, Enum: enum}
+	}
+	date := func(distinct float64, first, last string) sparkwright.Column {
+		return sparkwright.Column{Name: "seen_on", Type: "date", BaseType: "date", Stats: &sparkwright.ColumnStats{Distinct: distinct, Histogram: []string{first, last}}}
+	}
+	for _, tt := range []struct {
+		name    string
+		columns []sparkwright.Column
+		want    []string
+	}{
+		{"of use", []sparkwright.Column{text("region", 8), date(900, "2023-01-01", "2025-12-31")}, []string{"How many agents are there per month?", "What are the top 5 regions by number of agents?", "How many agents are there for each region?", "How many agents are there?"}},
+		{"names, one value, one date", []sparkwright.Column{text("name", 30), text("first_name", 20), text("country", 1), date(1, "2025-01-01", "2025-01-01")}, []string{"How many agents are there?"}},
+		{"one value that there can be", []sparkwright.Column{text("kind", 2, "only")}, []string{"How many agents are there?"}},
+		{"nearly as many values as rows", []sparkwright.Column{text("region", 30)}, []string{"How many agents are there?"}},
+		{"a thousand years", []sparkwright.Column{date(5000, "1000-01-01", "2025-12-31")}, []string{"How many agents are there?"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rows := int64(40)
+			if tt.name == "a thousand years" || tt.name == "of use" {
+				rows = 20_000
+			}
+			cat := &sparkwright.Catalog{Tables: []sparkwright.Table{{
+				Connection: "c", Schema: "crm", Name: "agents", View: "agents", Kind: sparkwright.KindTable, Readable: true, RowEstimate: rows,
+				Columns:    append([]sparkwright.Column{{Name: "agent_id", Type: "integer", BaseType: "int4"}}, tt.columns...),
+				PrimaryKey: []string{"agent_id"},
+			}}}
+			var got []string
+			for _, s := range planner.Suggest(t.Context(), cat, 6) {
+				got = append(got, s.Question)
+			}
+			if !cmp.Equal(tt.want, got) {
+				t.Errorf("proposed %q, want %q", got, tt.want)
+			}
+			d := ask(t, cat, "Which agents fly to the moon?", "").Declined
+			if d == nil {
+				t.Fatal("it was understood")
+			}
+			for _, q := range d.Could {
+				if !slices.Contains(tt.want, strings.Replace(q, "many Agents", "many agents", 1)) {
+					t.Errorf("%q could be asked, it says; want some of %q", q, tt.want)
+				}
+			}
+		})
+	}
+}
