@@ -46,6 +46,13 @@ func newCloud(ctx context.Context, s *settings.Settings) (*cloud, error) {
 	return &cloud{cfg: cfg, s3: client, results: artifact.NewS3(client), glue: glue.New(cfg)}, nil
 }
 
+// load reads and verifies the manifest of a result in S3.
+func (c *cloud) load(location, runID, attemptID string) (*sparkwright.Manifest, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), loadTime)
+	defer cancel()
+	return c.results.Load(ctx, location, runID, attemptID)
+}
+
 // placementSettings are the settings that decide where a run goes.
 func placementSettings(s *settings.Settings) placement.AWS {
 	return placement.AWS{
@@ -91,9 +98,7 @@ func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, v *supervi
 		if !artifact.IsS3(location) {
 			return artifact.Load(location, runID, attemptID)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), loadTime)
-		defer cancel()
-		return c.results.Load(ctx, location, runID, attemptID)
+		return c.load(location, runID, attemptID)
 	}
 	v.RemoveResult = c.results.Remove
 	return nil
@@ -237,8 +242,12 @@ func awsConnection(conn sparkwright.Connection, runID string) (jobscript.AWSConn
 	}
 	out.IAM = conn.AuthMethod == sparkwright.AuthIAM
 	out.Region = secret.Region(out.SecretARN)
-	if region := secret.RDSRegion(conn.Host); out.IAM && region != "" {
-		out.Region = region
+	if out.IAM {
+		ctx, cancel := context.WithTimeout(context.Background(), secretTime)
+		defer cancel()
+		if out.Region, err = secret.DatabaseRegion(ctx, conn.Host); err != nil {
+			return out, err
+		}
 	}
 	if out.SecretARN == "" && !out.IAM || out.Region == "" {
 		return out, &sparkwright.Error{

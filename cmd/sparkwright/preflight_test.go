@@ -7,8 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +18,6 @@ import (
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/model/modeltest"
 	"github.com/sparkwright/sparkwright/internal/model/openai/openaitest"
-	"github.com/sparkwright/sparkwright/internal/settings"
 	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
@@ -49,18 +46,9 @@ func TestPreflight(t *testing.T) {
 	conf := l.World.Settings()
 	conf["model"] = map[string]any{"provider": "openai", "name": "m", "base_url": model.URL + "/v1"}
 	conf["postgres"].(map[string]any)["secret_cache_seconds"] = 0
-	text, err := json.Marshal(conf)
-	if err != nil {
-		t.Fatal(err)
-	}
 	home := newHome(t)
-	if err = os.WriteFile(filepath.Join(home, settings.FileName), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, pair := range l.Env() {
-		name, value, _ := strings.Cut(pair, "=")
-		t.Setenv(name, value)
-	}
+	writeSettings(t, home, conf)
+	setEnv(t, l)
 	t.Setenv("SPARKWRIGHT_MODEL_API_KEY", "")
 	t.Setenv("OPENAI_API_KEY", "k")
 	s := serveIn(t, home)

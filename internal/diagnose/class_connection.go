@@ -130,9 +130,9 @@ func connectionClasses() []Class {
 		{
 			ID: "postgres.iam", Title: "RDS IAM login refused", Kind: infra, Source: Documented,
 			Pattern: `PAM authentication failed for user`,
-			Because: "the RDS token is older than 15 minutes, the role lacks rds_iam, or the connection is without TLS",
-			Remedy:  "GRANT rds_iam TO the role, allow rds-db:connect to the job's role, and use TLS",
-			Check:   "postgres.login",
+			Because: "the RDS token is older than 15 minutes or for another user, or the job's role may not rds-db:connect as this one",
+			Remedy:  "allow rds-db:connect as the connection's user to the execution role, and compare the clock; a read that logs in later than 15 minutes after it began has to be shorter",
+			Check:   "iam.login",
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/doctor"
 	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
 )
@@ -148,6 +149,11 @@ func TestFaultsInAWS(t *testing.T) { //nolint:tparallel // the subtests share on
 		{id: "storage.bucket", level: doctor.Fail, says: "aws s3 mb", cfg: func(c *doctor.Config) { c.Settings.Spark.S3Bucket = "spark-data-of-nobody" }},
 		{id: "iam.trust", level: doctor.Fail, says: "update-assume-role-policy", brk: brk("role"), mend: trust(awsemu.RoleName, "emr-serverless.amazonaws.com")},
 		{id: "iam.secrets", level: doctor.Fail, says: "EMRSecretsManagerPolicy", brk: brk("secret-policy"), mend: mend("secret-policy")},
+		{id: "iam.login", level: doctor.Fail, says: "rds-db:connect", brk: brk("login-policy"), mend: mend("login-policy"), cfg: func(cfg *doctor.Config) {
+			byIAM := cfg.Settings.Connections()[0]
+			byIAM.AuthMethod, byIAM.User = sparkwright.AuthIAM, c.conn.User
+			must(cfg.Settings.PutConnection(byIAM))
+		}},
 		{id: "iam.storage", level: doctor.Fail, says: "s3:PutObject", brk: unallow(awsemu.RoleName, "EMRServerlessS3Policy"), mend: allow(awsemu.RoleName, "EMRServerlessS3Policy")},
 		{id: "iam.glue", level: doctor.Warn, says: "glue:GetTable", brk: unallow(awsemu.RoleName, "EMRServerlessGluePolicy"), mend: allow(awsemu.RoleName, "EMRServerlessGluePolicy")},
 		{id: "iam.standard_role", level: doctor.Fail, says: "update-assume-role-policy --role-name " + awsemu.StandardRoleName, brk: trust(awsemu.StandardRoleName, "ec2.amazonaws.com"), mend: trust(awsemu.StandardRoleName, "emr-serverless.amazonaws.com")},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/sparkwright/sparkwright"
 )
 
 const secretsPolicyName = "EMRSecretsManagerPolicy"
@@ -16,7 +18,7 @@ func roleChecks(w *world) []Check {
 	if !w.usesEMR() {
 		return nil
 	}
-	return []Check{iamTrust(w), iamSecrets(w), iamStorage(w), iamGlue(w), iamStandard(w)}
+	return []Check{iamTrust(w), iamSecrets(w), iamLogin(w), iamStorage(w), iamGlue(w), iamStandard(w)}
 }
 
 func iamTrust(w *world) Check {
@@ -94,6 +96,9 @@ func iamSecrets(w *world) Check {
 				command("aws iam put-role-policy --role-name " + name + " --policy-name " + secretsPolicyName + " --policy-document '" + text + "'"),
 				iamPolicy(text), terraform("terraform apply -target=aws_iam_role_policy.execution_secrets"),
 			}
+			if len(arns) == 0 && len(w.connections()) > 0 {
+				return ok("no connection has its login in Secrets Manager")
+			}
 			if len(arns) == 0 {
 				arns = []string{strings.TrimSuffix(pattern, "*") + "x"}
 			}
@@ -113,6 +118,52 @@ func iamSecrets(w *world) Check {
 			return ok(secretsPolicyName)
 		}),
 	}
+}
+
+// iamLogin looks whether jobs may log in to databases by IAM. The resource ids
+// of the instances are not known here: a policy that names any is believed.
+func iamLogin(w *world) Check {
+	name := w.roleName()
+	return Check{
+		Info: Info{ID: "iam.login", Group: "iam", Title: "the execution role may log in by IAM", How: "evaluates the inline policies of " + name + " for rds-db:connect", Cheap: true, Needs: "iam.trust"},
+		Run: w.inline(func(documents map[string]policy) Finding {
+			var users []string
+			for _, c := range w.connections() {
+				if c.AuthMethod != sparkwright.AuthIAM || c.User == "" { // the secret names the user
+					continue
+				}
+				users = append(users, c.User)
+				if connects(documents, c.User) {
+					continue
+				}
+				text := document([]string{"rds-db:connect"}, []string{fmt.Sprintf("arn:aws:rds-db:%s:%s:dbuser:RESOURCE_ID/%s", w.AWS.Region, accountOf(w), c.User)})
+				return fail("the role "+name+" may not log in to "+c.Name+" by IAM", "no inline policy of it allows rds-db:connect as "+c.User+", and RDS answers PAM authentication failed. Managed policies are not looked at",
+					command("aws iam put-role-policy --role-name "+name+" --policy-name EMRServerlessDatabasePolicy --policy-document '"+text+"'"), iamPolicy(text))
+			}
+			if len(users) == 0 {
+				return ok("no connection logs in by IAM")
+			}
+			return ok("rds-db:connect as " + strings.Join(users, ", "))
+		}),
+	}
+}
+
+// connects reports whether the documents let a user log in to any database.
+func connects(documents map[string]policy, user string) bool {
+	for _, p := range documents {
+		for _, s := range p.Statements {
+			if s.Effect != "Allow" || !covers(s.Actions, "rds-db:connect", true) {
+				continue
+			}
+			for _, r := range s.Resources {
+				_, pattern, named := strings.Cut(r, "/")
+				if named && strings.Contains(r, ":rds-db:") && covers([]string{pattern}, user, false) || !named && strings.HasSuffix(r, "*") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func iamStorage(w *world) Check {

@@ -28,6 +28,16 @@ func RDSRegion(host string) string {
 	return ""
 }
 
+// DatabaseRegion is where an RDS IAM token for a database is signed: the region
+// that its address tells, else the one that the SDK finds.
+func DatabaseRegion(ctx context.Context, host string) (string, error) {
+	if region := RDSRegion(host); region != "" {
+		return region, nil
+	}
+	cfg, err := awscloud.Load(ctx, awscloud.Options{})
+	return cfg.Region, err
+}
+
 // token makes the password of an RDS IAM login. It is a signature: nothing is
 // asked of AWS, and it is good for 15 minutes.
 func token(ctx context.Context, conn sparkwright.Connection) (sparkwright.Credentials, error) {

@@ -33,6 +33,8 @@ const (
 	DriverKey        = "jars/postgresql-42.7.8.jar"
 	DriverURL        = "s3://" + Bucket + "/" + DriverKey
 	LogURI           = "s3://" + Bucket + "/logs/emr/"
+	DatabaseID       = "db-ABCDEFGHIJKL01234" // the resource id of the database, as policies name it
+	LoginPolicy      = "EMRServerlessDatabasePolicy"
 	releaseName      = "emr-7.9.0"
 )
 
@@ -234,6 +236,9 @@ func (w *World) seedRoles(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.putPolicy(ctx, RoleName, LoginPolicy, loginPolicy()); err != nil {
+		return err
+	}
 	return w.putPolicy(ctx, RoleName, PolicyName, secretPolicy())
 }
 
@@ -261,6 +266,11 @@ func (w *World) seedRole(ctx context.Context, role string) error {
 		}
 	}
 	return nil
+}
+
+// loginPolicy lets the role log in to the database by IAM, as any user.
+func loginPolicy() string {
+	return policyText([2][]string{{"rds-db:connect"}, {"arn:aws:rds-db:" + Region + ":" + Account + ":dbuser:" + DatabaseID + "/*"}})
 }
 
 // secretPolicy is the inline policy of the documents.
@@ -337,6 +347,7 @@ func Breaks() map[string]string {
 		"secrets-endpoint": "the VPC has no endpoint for Secrets Manager",
 		"password":         "the secret holds a wrong password",
 		"role":             "the execution role does not trust EMR Serverless",
+		"login-policy":     "the execution role may not log in to the database by IAM",
 		"writer":           "the secret holds the login of a role that can write",
 	}
 }
@@ -358,6 +369,9 @@ func (w *World) Break(ctx context.Context, name string) error {
 		return w.RemoveEndpoint(ctx, "secretsmanager")
 	case "secret-policy":
 		_, err := w.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: aws.String(RoleName), PolicyName: aws.String(PolicyName)})
+		return err
+	case "login-policy":
+		_, err := w.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: aws.String(RoleName), PolicyName: aws.String(LoginPolicy)})
 		return err
 	case "password":
 		return w.Rotate(ctx, w.db.User, "not-the-password")
@@ -389,6 +403,8 @@ func (w *World) Mend(ctx context.Context, name, driverPath, password string) err
 		return w.AddEndpoint(ctx, "secretsmanager")
 	case "secret-policy":
 		return w.putPolicy(ctx, RoleName, PolicyName, secretPolicy())
+	case "login-policy":
+		return w.putPolicy(ctx, RoleName, LoginPolicy, loginPolicy())
 	case "password":
 		return w.Rotate(ctx, w.db.User, password)
 	}

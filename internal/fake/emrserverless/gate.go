@@ -25,6 +25,7 @@ type gate struct {
 	account string
 	region  string
 	key     string // the job's access key id
+	keys    Credential
 	caller  string // ARN of the assumed role
 	role    *role
 	session []policy // executionIamPolicy; nil = none

@@ -71,6 +71,7 @@ type Server struct {
 	onCall func(action string)
 
 	clients clients
+	gates   gates
 }
 
 type token struct {

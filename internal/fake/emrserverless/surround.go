@@ -44,15 +44,17 @@ type Runner interface {
 
 // surroundings are what one attempt gets.
 type surroundings struct {
-	task Task
-	gate *gate
-	logs *delivery
+	task  Task
+	gate  *gate
+	gates *gates // where the gate is known
+	logs  *delivery
 }
 
 func (a *surroundings) close() {
 	_ = a.task.Stdout.Close()
 	_ = a.task.Stderr.Close()
 	if a.gate != nil {
+		a.gates.remove(a.gate)
 		a.gate.close()
 	}
 }
@@ -70,7 +72,7 @@ func (s *Server) surround(ctx context.Context, j *job, dir string) (*surrounding
 	if err != nil {
 		return nil, err
 	}
-	a := &surroundings{logs: &delivery{}}
+	a := &surroundings{logs: &delivery{}, gates: &s.gates}
 	a.task = Task{
 		Application: j.app, JobRun: j.id, Name: j.in.Name, Attempt: j.attempt, EntryPoint: submit.EntryPoint, Arguments: submit.EntryPointArguments,
 		Parameters: words, Defaults: defaultsOf(j.in.Overrides), Region: s.cfg.Region, Dir: dir,
@@ -119,8 +121,9 @@ func (s *Server) connect(ctx context.Context, j *job, a *surroundings) error {
 	roleName := j.in.ExecutionRoleARN[strings.LastIndex(j.in.ExecutionRoleARN, "/")+1:]
 	a.gate = &gate{
 		called: s.called, cloud: cloud, account: s.cfg.Account, region: s.cfg.Region, key: "ASIA" + rand.Text()[:16], role: r, session: session,
-		caller: "arn:aws:sts::" + s.cfg.Account + ":assumed-role/" + roleName + "/" + j.id,
+		caller: "arn:aws:sts::" + s.cfg.Account + ":assumed-role/" + roleName + "/" + j.id, keys: Credential{Secret: rand.Text(), Token: rand.Text()},
 	}
+	s.gates.add(a.gate)
 	if err = a.gate.open(ctx); err != nil {
 		return err
 	}
@@ -169,7 +172,7 @@ func (s *Server) sessionPolicies(ctx context.Context, p *rolePolicy) ([]policy, 
 func (s *Server) jobEnv(g *gate, reach network, nowhere string) []string {
 	env := []string{
 		"AWS_REGION=" + s.cfg.Region, "AWS_DEFAULT_REGION=" + s.cfg.Region,
-		"AWS_ACCESS_KEY_ID=" + g.key, "AWS_SECRET_ACCESS_KEY=" + rand.Text(), "AWS_SESSION_TOKEN=" + rand.Text(),
+		"AWS_ACCESS_KEY_ID=" + g.key, "AWS_SECRET_ACCESS_KEY=" + g.keys.Secret, "AWS_SESSION_TOKEN=" + g.keys.Token,
 		"AWS_EC2_METADATA_DISABLED=true", "NO_PROXY=*",
 	}
 	rest := nowhere

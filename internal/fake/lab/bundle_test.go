@@ -101,8 +101,12 @@ func startShared(t *testing.T) error {
 	if err = orders(ctx, shared.pg); err != nil {
 		return err
 	}
+	login, err := ownerLogin(ctx, shared.pg)
+	if err != nil {
+		return err
+	}
 	shared.lab, err = lab.Start(ctx, lab.Options{
-		Install: opt, Dir: shared.dir, Timing: emr.Timing{Step: 20 * time.Millisecond, Connect: 2 * time.Second},
+		Owner: &login.Config, Install: opt, Dir: shared.dir, Timing: emr.Timing{Step: 20 * time.Millisecond, Connect: 2 * time.Second},
 		Database: awsemu.Database{
 			Name: "aurora", Host: "127.0.0.1", Port: shared.pg.Connection().Port, Database: "shop", User: reader, Password: password,
 		},
@@ -121,14 +125,19 @@ func orders(ctx context.Context, pg *pgembed.Server) error {
 		"CREATE ROLE "+reader+" LOGIN PASSWORD "+quote(password), "GRANT SELECT ON order_details TO "+reader)
 }
 
-func asOwner(ctx context.Context, pg *pgembed.Server, statements ...string) error {
+// ownerLogin is the superuser's login to the database of the orders.
+func ownerLogin(ctx context.Context, pg *pgembed.Server) (*pgx.ConnConfig, error) {
 	conn := pg.Connection()
 	cred, err := secret.Resolve(ctx, conn)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cred.User, conn.Database = conn.User, "shop"
-	cfg, err := postgres.Config(conn, cred)
+	return postgres.Config(conn, cred)
+}
+
+func asOwner(ctx context.Context, pg *pgembed.Server, statements ...string) error {
+	cfg, err := ownerLogin(ctx, pg)
 	if err != nil {
 		return err
 	}
@@ -201,6 +210,10 @@ func awsJob(t *testing.T, run, app, driver string, spec jobscript.AWSSpec) spark
 func access(spec jobscript.AWSSpec) sparkwright.Access {
 	var a sparkwright.Access
 	for _, c := range spec.Connections {
+		if c.IAM {
+			a.Logins = append(a.Logins, sparkwright.RDSLogin{Region: c.Region, User: c.User})
+			continue
+		}
 		a.Secrets = append(a.Secrets, c.SecretARN)
 	}
 	for i := range spec.Reads {

@@ -1,5 +1,6 @@
 // Package lab puts the pieces of an AWS without an account together: moto,
-// what Seed makes in it, and the EMR Serverless emulator beside it.
+// what Seed makes in it, the EMR Serverless emulator beside it and, where asked
+// for, the front of RDS before a PostgreSQL.
 package lab
 
 import (
@@ -11,9 +12,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
 	"github.com/sparkwright/sparkwright/internal/fake/emrserverless"
+	"github.com/sparkwright/sparkwright/internal/fake/rds"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 )
 
@@ -26,6 +29,9 @@ type Options struct {
 	Timing   emrserverless.Timing
 	// Runner replaces Spark; then Spark 3.5 is not installed.
 	Runner emrserverless.Runner
+	// Owner is a superuser's login to the PostgreSQL of Database: then the front
+	// of RDS stands before it, with logins by IAM.
+	Owner *pgconn.Config
 }
 
 // Lab is a running AWS.
@@ -33,8 +39,9 @@ type Lab struct {
 	AWS     *awsemu.Server
 	World   *awsemu.World
 	EMR     *emrserverless.Server
-	Driver  string // the JDBC driver's jar; "" with a Runner of the caller's
-	Ledger  string // file of the EMR Serverless emulator
+	RDS     *rds.Server // nil without an Owner
+	Driver  string      // the JDBC driver's jar; "" with a Runner of the caller's
+	Ledger  string      // file of the EMR Serverless emulator
 	Install localruntime.Options
 }
 
@@ -82,7 +89,25 @@ func Start(ctx context.Context, opt Options) (_ *Lab, err error) {
 			return nil, err
 		}
 	}
+	if opt.Owner != nil {
+		l.RDS, err = rds.Start(ctx, rds.Config{
+			Owner: opt.Owner, Account: awsemu.Account, Region: awsemu.Region, ResourceID: awsemu.DatabaseID, Caller: l.caller,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	return l, nil
+}
+
+// caller finds who signs with a key: the account's own key, which may do
+// everything, or a job's.
+func (l *Lab) caller(accessKeyID string) (rds.Caller, bool) {
+	if accessKeyID == awsemu.KeyID {
+		return rds.Caller{Secret: awsemu.Key}, true
+	}
+	keys, refusal, ok := l.EMR.JobKeys(accessKeyID)
+	return rds.Caller{Secret: keys.Secret, Token: keys.Token, Refusal: refusal}, ok
 }
 
 // Env is the environment of a process that shall use the lab as its AWS.
@@ -111,6 +136,9 @@ func (l *Lab) Close(ctx context.Context) {
 	defer cancel()
 	if l.EMR != nil {
 		_ = l.EMR.Close()
+	}
+	if l.RDS != nil {
+		_ = l.RDS.Close()
 	}
 	if l.AWS != nil {
 		l.AWS.Stop(ctx)

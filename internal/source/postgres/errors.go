@@ -96,6 +96,10 @@ func interpretServerError(conn sparkwright.Connection, pg *pgconn.PgError) *spar
 			return set(sparkwright.CodeUnauthorized, "PostgreSQL does not let this machine in as "+user,
 				"add an entry for this user, database and address to the server's pg_hba.conf; it may demand TLS")
 		}
+		if strings.Contains(pg.Message, "PAM authentication failed") {
+			return set(sparkwright.CodeUnauthorized, "RDS refused the IAM login of "+user,
+				"GRANT rds_iam TO the role, and allow rds-db:connect as this user to the AWS identity that sparkwright runs as")
+		}
 		return set(sparkwright.CodeUnauthorized, "PostgreSQL refused the login", "check that the user exists and may log in")
 	case "3D000":
 		return set(sparkwright.CodeNotFound, "there is no database "+database, "correct the database of the connection")

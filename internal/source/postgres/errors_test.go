@@ -16,6 +16,7 @@ func TestInterpretServerError(t *testing.T) {
 		code           sparkwright.Code
 	}{
 		{"28000", `no pg_hba.conf entry for host "10.0.0.1", user "u", database "d", no encryption`, sparkwright.CodeUnauthorized},
+		{"28000", `PAM authentication failed for user "u"`, sparkwright.CodeUnauthorized},
 		{"42501", "permission denied for table t", sparkwright.CodeUnauthorized},
 		{"42P01", `relation "t" does not exist`, sparkwright.CodeNotFound},
 		{"57014", "canceling statement due to statement timeout", sparkwright.CodeTimeout},
