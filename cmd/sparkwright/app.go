@@ -26,6 +26,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/failpoint"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/planner"
 	"github.com/sparkwright/sparkwright/internal/reader"
 	"github.com/sparkwright/sparkwright/internal/secret"
 	"github.com/sparkwright/sparkwright/internal/settings"
@@ -280,8 +281,8 @@ func (a *app) service(ctx context.Context) (*supervisor.Service, error) {
 	svc := supervisor.New(supervisor.Config{
 		Varying: *a.varying.now(), Now: a.varying.now, Store: st, Databases: dbs, Reaped: dbs.saved, Definitions: a.defined, //nolint:contextcheck // it looks with a context of its own
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return a.connect.Client(ctx, runID) },
-		Reader:      reads,
-		ViewsOf:     codegen.Views, NewID: store.NewRunID,
+		Reader:      reads, Readings: planner.New(),
+		ViewsOf: codegen.Views, NewID: store.NewRunID,
 		CheckSpace: func() error { return artifact.CheckSpace(s.ResultsDir(), int64(s.Results.MinFreeMB)<<20) },
 		Explain:    diagnose.Explain, Nearest: postgres.Nearest,
 		ResultsDir: s.ResultsDir(), PreviewRows: s.Spark.ResultPreviewRows,

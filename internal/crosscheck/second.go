@@ -49,16 +49,7 @@ func Compare(ctx context.Context, second sparkwright.SecondReading, t Translatio
 	if err != nil {
 		return say(sparkwright.SecondNotCompared, "the result cannot be read again: "+err.Error())
 	}
-	other := make([][]string, len(got))
-	for i, row := range got {
-		for _, cell := range row {
-			if cell == nil {
-				other[i] = append(other[i], null)
-			} else {
-				other[i] = append(other[i], canonical(*cell))
-			}
-		}
-	}
+	other := told(got)
 	switch {
 	case len(other) != len(answer) && t.Key == "":
 		return say(sparkwright.SecondDiffers, fmt.Sprintf("it has %d rows, the answer has %d", len(other), len(answer)))
@@ -69,6 +60,86 @@ func Compare(ctx context.Context, second sparkwright.SecondReading, t Translatio
 	default:
 		return say(sparkwright.SecondDiffers, "the rows are other ones")
 	}
+}
+
+// Agree says whether statements of PostgreSQL give the same rows, in any order:
+// readings of one question. It is cheap or it is not known: EXPLAIN must promise
+// that all of them together cost less than the limit. It never fails: what goes
+// wrong is why they are not compared.
+func Agree(ctx context.Context, readings []Translation, ask Asker, lim Limits) (state sparkwright.SecondState, why string) {
+	lim = lim.withDefaults()
+	no := func(why string) (sparkwright.SecondState, string) { return sparkwright.SecondNotCompared, why }
+	statement := func(t Translation) string {
+		return fmt.Sprintf("SELECT * FROM (%s) AS q LIMIT %d", t.SQL, maxCompared+1)
+	}
+	total := 0.0
+	for _, t := range readings {
+		if t.SQL == "" {
+			return no(t.Why)
+		}
+		cost, _, err := Explain(ctx, ask, statement(t), lim.Time)
+		if err != nil {
+			return no("PostgreSQL does not take the translated query: " + err.Error())
+		}
+		if total += cost; total > lim.Cost {
+			return no(fmt.Sprintf("PostgreSQL expects a cost of %.0f for them, over the limit of %.0f", total, lim.Cost))
+		}
+	}
+	var first [][]string
+	for i, t := range readings {
+		got, err := ask(ctx, statement(t), lim.Time)
+		switch {
+		case err != nil:
+			return no("PostgreSQL could not carry out the query: " + err.Error())
+		case len(got) > maxCompared:
+			return no(fmt.Sprintf("they have more than %d rows", maxCompared))
+		}
+		rows := told(got)
+		switch {
+		case i == 0:
+			first = rows
+		case len(rows) == 0 && len(first) == 0:
+		case len(rows) != len(first):
+			return sparkwright.SecondDiffers, fmt.Sprintf("one has %s, another %s", rowsOf(len(first)), rowsOf(len(rows)))
+		case len(rows[0]) == len(first[0]) && embeds(first, rows):
+		case t.Key != "" || readings[0].Key != "": // which of several equal rows come first is open
+			return no("the rows at their end are not certain")
+		case len(rows) == 1 && len(rows[0]) == 1 && len(first[0]) == 1:
+			return sparkwright.SecondDiffers, fmt.Sprintf("one has %s, another %s", shown(first[0][0]), shown(rows[0][0]))
+		default:
+			return sparkwright.SecondDiffers, "they have other rows"
+		}
+	}
+	return sparkwright.SecondAgrees, ""
+}
+
+func rowsOf(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return strconv.Itoa(n) + " rows"
+}
+
+func shown(cell string) string {
+	if cell == null {
+		return "no value"
+	}
+	return cell
+}
+
+// told are PostgreSQL's rows, in the form in which rows are compared.
+func told(rows [][]*string) [][]string {
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		for _, cell := range row {
+			if cell == nil {
+				out[i] = append(out[i], null)
+			} else {
+				out[i] = append(out[i], canonical(*cell))
+			}
+		}
+	}
+	return out
 }
 
 // answered are the rows of a result.

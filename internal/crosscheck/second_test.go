@@ -117,3 +117,53 @@ func TestCompareBounded(t *testing.T) {
 		}
 	}
 }
+
+// Readings of one question agree when their rows are the same, whatever their
+// order and that of their columns; what is not certain or not cheap is not said.
+func TestAgree(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		first, second string // rows
+		cost          int    // of each
+		key           string // of the second
+		fail          error
+		want          sparkwright.SecondState
+		why           string
+	}{
+		{"the same", "a,1;b,2", "a,1;b,2", 10, "", nil, sparkwright.SecondAgrees, ""},
+		{"in another order", "a,1;b,2", "2,b;1.0,a", 10, "", nil, sparkwright.SecondAgrees, ""},
+		{"nothing twice", "", "", 10, "", nil, sparkwright.SecondAgrees, ""},
+		{"NULL is NULL", "NULL", "NULL", 10, "", nil, sparkwright.SecondAgrees, ""},
+		{"one value", "3", "7", 10, "", nil, sparkwright.SecondDiffers, "one has 3, another 7"},
+		{"no value", "3", "NULL", 10, "", nil, sparkwright.SecondDiffers, "another no value"},
+		{"more rows", "a,1", "a,1;b,2", 10, "", nil, sparkwright.SecondDiffers, "one has 1 row, another 2 rows"},
+		{"nothing and something", "", "a", 10, "", nil, sparkwright.SecondDiffers, "one has 0 rows"},
+		{"other rows", "a,1;b,2", "a,2;b,1", 10, "", nil, sparkwright.SecondDiffers, "other rows"},
+		{"more columns", "a,1;b,2", "a,1,x;b,2,y", 10, "", nil, sparkwright.SecondDiffers, "other rows"},
+		{"first rows that are open", "a,1;b,2", "a,1;c,2", 10, "n", nil, sparkwright.SecondNotCompared, "not certain"},
+		{"first rows that are open, and the same", "a,1;b,2", "a,1;b,2", 10, "n", nil, sparkwright.SecondAgrees, ""},
+		{"dear together", "1", "1", 60, "", nil, sparkwright.SecondNotCompared, "cost of 120"},
+		{"refused", "1", "1", 10, "", errors.New("no"), sparkwright.SecondNotCompared, "could not carry out"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			one, two := says(tt.cost, tt.first, tt.fail), says(tt.cost, tt.second, tt.fail)
+			ask := func(ctx context.Context, sql string, limit time.Duration) ([][]*string, error) {
+				if strings.Contains(sql, "(two)") {
+					return two(ctx, sql, limit)
+				}
+				return one(ctx, sql, limit)
+			}
+			readings := []crosscheck.Translation{{SQL: "one"}, {SQL: "two", Key: tt.key}}
+			state, why := crosscheck.Agree(t.Context(), readings, ask, crosscheck.Limits{Cost: 100})
+			if state != tt.want || !strings.Contains(why, tt.why) {
+				t.Errorf("%s (%s); want %s (%s)", state, why, tt.want, tt.why)
+			}
+		})
+	}
+	state, why := crosscheck.Agree(t.Context(), []crosscheck.Translation{{SQL: "one"}, {Why: "it is none"}}, says(1, "1", nil), crosscheck.Limits{})
+	if state != sparkwright.SecondNotCompared || why != "it is none" {
+		t.Errorf("no statement: %s (%s)", state, why)
+	}
+}

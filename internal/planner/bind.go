@@ -263,7 +263,13 @@ func (b *binder) resolve(a *attr, near []*table, ok func(*column) bool) (*column
 	if second != nil && sc-bc < ambiguityGap && !b.s.sameKey(best, second) {
 		r := refuse(sparkwright.DeclineAmbiguous, "%q can be %s or %s.", a.text, qualified(best), qualified(second))
 		r.choices = []string{qualified(best), qualified(second)}
-		return nil, r
+		switch b.s.choose(r.choices) {
+		case 0:
+		case 1:
+			best = second
+		default:
+			return nil, r
+		}
 	}
 	a.col = best
 	if !strings.EqualFold(strings.Join(best.full, " "), a.text) {

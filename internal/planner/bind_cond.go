@@ -166,7 +166,13 @@ func (b *binder) bindValue(c *cond, e *entity, chain []*entity) (*entity, error)
 	if second != nil && second.cost-best.cost < ambiguityGap && !b.s.sameKey(best.col, second.col) {
 		r := refuse(sparkwright.DeclineAmbiguous, "%q can be a value of %s or of %s.", c.text, qualified(best.col), qualified(second.col))
 		r.choices = []string{qualified(best.col) + " = " + best.values[0], qualified(second.col) + " = " + second.values[0]}
-		return nil, r
+		switch b.s.choose(r.choices) {
+		case 0:
+		case 1:
+			best = second
+		default:
+			return nil, r
+		}
 	}
 	c.kind = condCompare
 	c.op = "="

@@ -86,20 +86,24 @@ func (b *binder) dateOf(chain []*entity, verb, unit string) (*column, error) {
 			}
 		}
 	}
-	if why := b.unsaid(chain, verb); why != nil {
-		return nil, why
+	if c, why := b.unsaid(chain, verb); c != nil || why != nil {
+		return c, why
 	}
 	for _, e := range chain {
 		if c := dateColumn(e.t, ""); c != nil {
 			return c, nil
 		}
 		var dates []string
+		var columns []*column
 		for _, c := range e.t.cols {
 			if c.isDate() && !isAudit(c) {
-				dates = append(dates, qualified(c))
+				dates, columns = append(dates, qualified(c)), append(columns, c)
 			}
 		}
 		if len(dates) > 1 {
+			if i := b.s.choose(dates); i >= 0 {
+				return columns[i], nil
+			}
 			r := refuse(sparkwright.DeclineAmbiguous, "There is more than one date that this can be about: %s.", strings.Join(dates, ", "))
 			r.choices = dates
 			return nil, r
@@ -136,10 +140,10 @@ func (b *binder) dateOf(chain []*entity, verb, unit string) (*column, error) {
 
 // unsaid refuses a date that was said with a verb, "ordered in 2025", where no
 // date tells of it: when the verb is the name of another table, and when there
-// are several dates to choose from.
-func (b *binder) unsaid(chain []*entity, verb string) error {
+// are several dates to choose from. c is the one that was chosen.
+func (b *binder) unsaid(chain []*entity, verb string) (c *column, why error) {
 	if verb == "" || len(chain) == 0 {
-		return nil
+		return nil, nil
 	}
 	for _, t := range b.s.tables {
 		if len(t.words) != 1 || t.words[0] != verb {
@@ -147,23 +151,27 @@ func (b *binder) unsaid(chain []*entity, verb string) error {
 		}
 		for _, e := range chain {
 			if e.t == t {
-				return nil
+				return nil, nil
 			}
 		}
-		return refuse(sparkwright.DeclineNotUnderstood, "%q may be about the date of %s, and not about one of %s; name the date.", verb, t.view, chain[0].t.view)
+		return nil, refuse(sparkwright.DeclineNotUnderstood, "%q may be about the date of %s, and not about one of %s; name the date.", verb, t.view, chain[0].t.view)
 	}
 	var dates []string
+	var columns []*column
 	for _, c := range chain[0].t.cols {
 		if c.isDate() {
-			dates = append(dates, qualified(c))
+			dates, columns = append(dates, qualified(c)), append(columns, c)
 		}
 	}
 	if len(dates) < 2 {
-		return nil
+		return nil, nil
+	}
+	if i := b.s.choose(dates); i >= 0 {
+		return columns[i], nil
 	}
 	r := refuse(sparkwright.DeclineAmbiguous, "None of the dates of %s tells when something was %q; say which of them is meant.", chain[0].t.view, verb)
 	r.choices = dates
-	return r
+	return nil, r
 }
 
 // partOf reports whether the root is named as a part of t: order_items of orders.

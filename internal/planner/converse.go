@@ -296,7 +296,13 @@ func (p *parser) groupChange(mode how) (bool, *refusal) {
 		what := p.text(start, p.i)
 		r := refuse(sparkwright.DeclineAmbiguous, "It is not clear whether %q is meant beside %q or in its place.", what, old[0].text)
 		r.choices = []string{what + " instead", "and " + what}
-		return false, r
+		switch p.s.choose(r.choices) {
+		case 0:
+		case 1:
+			return true, nil
+		default:
+			return false, r
+		}
 	}
 	if len(same) == 0 {
 		for i := range old {

@@ -108,6 +108,9 @@ func (em *emitter) path(a, b *table) (path, error) {
 		}
 		r.choices = append(r.choices, strings.Join(via, ", "))
 	}
+	if i := em.s.choose(r.choices); i >= 0 {
+		return ps[i], nil
+	}
 	sort.Strings(r.choices)
 	return nil, r
 }

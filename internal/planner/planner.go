@@ -62,7 +62,10 @@ func (s *schema) answer(req sparkwright.GenerateRequest) (*sparkwright.Analysis,
 	if req.Repair != nil {
 		return nil, &unread{refusal: refuse(sparkwright.DeclineNotUnderstood, "The built-in planner does not repair code.")}
 	}
-	r, why := s.converse(req.Question, req.Instructions, req.Previous)
+	r, why := s.clarified(req)
+	if r == nil && why == nil {
+		r, why = s.converse(req.Question, req.Instructions, req.Previous)
+	}
 	if why != nil {
 		return nil, why
 	}
@@ -76,6 +79,25 @@ func (s *schema) answer(req sparkwright.GenerateRequest) (*sparkwright.Analysis,
 		Views:       r.views,
 		Generator:   "planner",
 	}, nil
+}
+
+// clarified reads the question that was asked back, as it was chosen; nil
+// when the answer is a question of its own.
+func (s *schema) clarified(req sparkwright.GenerateRequest) (*reading, *unread) {
+	c := req.Clarifies
+	if c == nil || !contains(c.Choices, req.Question) || s.readable(c.Question) != nil {
+		return nil, nil
+	}
+	s.pick = req.Question
+	defer func() { s.pick, s.picked = "", false }()
+	r, why := s.converse(c.Question, req.Instructions, req.Previous)
+	if !s.picked {
+		return nil, nil
+	}
+	if why == nil {
+		r.plan.assume = append(r.plan.assume, "Of the readings of the question this one is taken: "+req.Question+".")
+	}
+	return r, why
 }
 
 // reading is a question that was understood whole.

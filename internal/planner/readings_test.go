@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/planner"
 )
 
 // clinic is a catalog in which careless readings go wrong: several dates,
@@ -91,4 +92,51 @@ func TestReadings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each choice of a question that is asked back reads that question so.
+func TestChoices(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, question string
+		previous       []string
+		want           []string // in the SQL of each choice, in their order
+	}{
+		{name: "dates", question: "How many patients were treated in 2023?", want: []string{"p.birth_date >= DATE '2023-01-01'", "p.created_at >= DATE '2023-01-01'"}},
+		{name: "dates of a table", question: "How many visits are there per month?", want: []string{"'MONTH', v.opened_on", "'MONTH', v.billed_on"}},
+		{name: "beside or in place", question: "per state", previous: []string{"How many patients are there per ward?"}, want: []string{"GROUP BY p.state", ", p.state"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			req := sparkwright.GenerateRequest{Question: tc.question, Catalog: clinic()}
+			if tc.previous != nil {
+				req.Previous = &sparkwright.Previous{Questions: tc.previous}
+			}
+			asked := generate(t, req)
+			if asked.Declined == nil || asked.Declined.Reason != sparkwright.DeclineAmbiguous || len(asked.Declined.Choices) != len(tc.want) {
+				t.Fatalf("not asked back: %+v", asked.Declined)
+			}
+			for i, choice := range asked.Declined.Choices {
+				again := req
+				again.Question = choice
+				again.Clarifies = &sparkwright.Clarified{Question: tc.question, Asked: asked.Declined.Message, Choices: asked.Declined.Choices}
+				r := generate(t, again)
+				if r.Declined != nil {
+					t.Fatalf("%s: %s", choice, r.Declined.Message)
+				}
+				if !strings.Contains(r.Analysis.Code, tc.want[i]) || !strings.Contains(strings.Join(r.Analysis.Assumptions, " "), choice) {
+					t.Errorf("%s: want %s in\n%s%q", choice, tc.want[i], r.Analysis.Code, r.Analysis.Assumptions)
+				}
+			}
+		})
+	}
+}
+
+func generate(t *testing.T, req sparkwright.GenerateRequest) *sparkwright.GenerateReply {
+	t.Helper()
+	r, err := planner.New().Generate(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

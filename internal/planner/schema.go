@@ -43,6 +43,15 @@ type schema struct {
 	mentioned map[int]bool // tables that the question names
 	phrases   []phrase     // defined words
 	filters   []condition  // defined conditions
+	pick      string       // the choice that was taken when a question was asked back
+	picked    bool         // it decided something
+}
+
+// choose is the choice that was taken, if it is one of these; else -1.
+func (s *schema) choose(choices []string) int {
+	i := slices.Index(choices, s.pick)
+	s.picked = s.picked || i >= 0
+	return i
 }
 
 type valueRef struct {

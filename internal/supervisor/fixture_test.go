@@ -50,6 +50,7 @@ type bundle struct {
 	broker  *broker.Broker
 	owner   *pgx.Conn // superuser; for what the tests change
 	reader  *database
+	reads   reader.Config // of the service's Reader
 	mu      sync.Mutex
 }
 
@@ -69,6 +70,8 @@ CREATE VIEW slow AS SELECT i, pg_sleep(0.1)::text AS s FROM generate_series(1, 1
 CREATE TYPE mood AS ENUM ('sad', 'happy', 'calm');
 CREATE TABLE words (id int, w text COLLATE "en-x-icu", m mood, c char(3), n numeric);
 INSERT INTO words VALUES (1, 'a', 'sad', 'a', 0.1), (2, 'B', 'happy', 'b', 0.2), (3, 'b', 'calm', NULL, NULL), (4, 'ä', NULL, 'c', 1e-19), (5, NULL, 'sad', 'a', 2);
+CREATE TABLE calls (id int PRIMARY KEY, begun_on date, billed_on date);
+INSERT INTO calls SELECT i, date '2025-01-01' + i, date '2025-01-01' + i FROM generate_series(1, 100) i;
 CREATE ROLE reader LOGIN PASSWORD 'canary-pw-7f3a' IN ROLE pg_read_all_data;
 CREATE ROLE narrow LOGIN PASSWORD 'canary-pw-7f3a';
 GRANT SELECT ON orders, nothing TO narrow;
@@ -135,6 +138,10 @@ func setup(t *testing.T) *bundle {
 	b.broker = broker.NewInside(slog.New(slog.DiscardHandler), sockets)
 	t.Cleanup(func() { b.broker.Close(context.Background()) })
 	ways := &broker.Ways{Broker: b.broker, Login: dbs.config, Explain: func(_ context.Context, _ string, err error) error { return postgres.Interpret(conn, err) }}
+	b.reads = reader.Config{
+		Ways: ways, Direct: b.spark.Direct,
+		Local: map[string]bool{connect.Name: true, batch.Name: true}, Translate: b.spark.Translate, Plan: b.spark.Plan, Rows: artifact.Rows, Cores: 2, Log: slog.New(slog.DiscardHandler),
+	}
 	b.config = supervisor.Config{
 		Varying: supervisor.Varying{
 			Generator: planner.New(), GeneratorName: "planner", LoadResult: artifact.Load, Direct: supervisor.DirectLimits{Cost: 20_000, Time: time.Minute},
@@ -146,10 +153,7 @@ func setup(t *testing.T) *bundle {
 		},
 		Store: b.store, Databases: dbs,
 		CheckClient: func(ctx context.Context, runID string) (check.Client, error) { return b.spark.Client(ctx, runID) },
-		Reader: reader.New(reader.Config{
-			Ways: ways, Direct: b.spark.Direct,
-			Local: map[string]bool{connect.Name: true, batch.Name: true}, Translate: b.spark.Translate, Plan: b.spark.Plan, Rows: artifact.Rows, Cores: 2, Log: slog.New(slog.DiscardHandler),
-		}),
+		Reader:      reader.New(b.reads), Readings: planner.New(),
 		ViewsOf: codegen.Views, NewID: store.NewRunID, CheckSpace: func() error { return artifact.CheckSpace(b.results, 1) },
 		Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: b.results,
 		PreviewRows: 100, Cores: 2, PlaceReason: "local Spark", Log: slog.New(slog.DiscardHandler),

@@ -49,8 +49,17 @@ func (j *job) generateStep(ctx context.Context) (next, error) {
 			return next{}, err
 		}
 	}
-	if declined != nil && req.Clarifies != nil {
+	switch {
+	case declined == nil:
+	case req.Clarifies != nil:
 		declined = notAgain(declined)
+	case req.Repair == nil:
+		if a, err = j.onlyReading(ctx, req, declined); err != nil {
+			return next{}, err
+		}
+		if a != nil {
+			declined = nil
+		}
 	}
 	if declined != nil && req.Repair == nil {
 		j.run.Declined = declined

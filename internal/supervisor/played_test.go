@@ -499,6 +499,10 @@ func (r *reading) Begin(_ context.Context, o supervisor.Opening) (supervisor.Rea
 	return &oneReading{of: r, attempt: o.Attempt.ID}, nil
 }
 
+func (*reading) Compare(context.Context, *sparkwright.Run, *sparkwright.Catalog, []*sparkwright.Analysis) (sparkwright.SecondState, string, []sparkwright.Statement) {
+	return sparkwright.SecondNotCompared, "there is no database", nil
+}
+
 func (*oneReading) URL(string) (string, error) { return "jdbc:postgresql://h/d", nil }
 
 func (*oneReading) Credentials(string) sparkwright.Credentials { return sparkwright.Credentials{} }

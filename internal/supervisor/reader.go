@@ -17,6 +17,10 @@ type Reader interface {
 	// reads. After a change of process it is called again for an attempt that
 	// goes on.
 	Begin(ctx context.Context, o Opening) (Reading, error)
+	// Compare says whether analyses of one question give the same rows now, where
+	// that is known cheaply; why tells what differs, or why it is not known. The
+	// statements are what the database was asked.
+	Compare(ctx context.Context, run *sparkwright.Run, catalog *sparkwright.Catalog, readings []*sparkwright.Analysis) (state sparkwright.SecondState, why string, asked []sparkwright.Statement)
 }
 
 // Opening is what a Reader gets of an attempt.

@@ -80,6 +80,9 @@ type Config struct {
 	Reaped      func(ctx context.Context) []string // connections in which dead processes may have left something; nil = none
 	CheckClient func(ctx context.Context, runID string) (check.Client, error)
 	Reader      Reader // nil = jobs reach the databases by themselves
+	// Readings reads a question as one of the choices that it was asked back with;
+	// nil = every ambiguous question is asked back.
+	Readings sparkwright.Generator
 	// Definitions are those of the catalog's connections that hold for its
 	// tables, and notes on those that do not; nil = none.
 	Definitions func(ctx context.Context, catalog *sparkwright.Catalog) (*sparkwright.Definitions, []string, error)
