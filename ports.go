@@ -141,6 +141,7 @@ type Job struct {
 
 	Placement Placement // where it goes
 	Access    Access    // what it reads there; for places that grant it job by job
+	Modules   string    // s3:// URL of an archive of Python modules that the script imports; "" = none
 }
 
 // Query is one statement of PostgreSQL that gives the answer of an analysis.

@@ -63,6 +63,7 @@ type app struct {
 	ways      *broker.Ways
 	runs      *supervisor.Service
 	uploads   *upload.Store
+	modules   modules
 
 	measured measured // what eval puts between the generator and its model
 }

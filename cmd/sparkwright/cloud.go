@@ -65,7 +65,7 @@ func placementSettings(s *settings.Settings) placement.AWS {
 // AWS that cannot be used keeps nobody from asking on this machine: it is told
 // when a run is to go there.
 func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, v *supervisor.Varying) error {
-	v.AWS, v.Place, v.LoadResult, v.RemoveResult = placementSettings(s), nil, artifact.Load, nil
+	v.AWS, v.Place, v.LoadResult, v.RemoveResult, v.Modules = placementSettings(s), nil, artifact.Load, nil, nil
 	if !v.AWS.Configured() {
 		return nil
 	}
@@ -84,13 +84,21 @@ func (a *app) awsExecutors(ctx context.Context, s *settings.Settings, v *supervi
 	if err != nil {
 		return err
 	}
-	v.Executors[emrserverless.Name] = emrserverless.New(emrserverless.Config{
+	emr := emrserverless.New(emrserverless.Config{
 		AWS: c.cfg, Instance: instance, Bucket: s.Spark.S3Bucket, RoleARN: s.Spark.ExecutionRoleARN,
 		StandardRoleARN: s.Spark.StandardExecutionRoleARN,
 		ExecutorMemory:  s.Spark.ExecutorMemory, ExecutorCores: s.Spark.ExecutorCores,
 		DriverMemory: s.Spark.EMRDriverMemory, DriverCores: s.Spark.EMRDriverCores,
 		TimeoutMinutes: s.Spark.EMRTimeoutMinutes, LogGroup: s.Spark.LogGroup, Log: a.log,
 	})
+	v.Executors[emrserverless.Name] = emr
+	v.Modules = func(ctx context.Context) (string, error) {
+		archive, err := a.modules.get(ctx, a.runtimeOptions)
+		if err != nil {
+			return "", err
+		}
+		return emr.PutModules(ctx, archive)
+	}
 	v.Executors[lambda.Name] = lambda.New(lambda.Config{
 		AWS: c.cfg, Timeout: time.Duration(s.Spark.LambdaTimeoutSeconds) * time.Second, Log: a.log,
 	})

@@ -1,8 +1,12 @@
 package jobscript
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
@@ -20,8 +24,11 @@ type AWSConnection struct {
 	Host      string         // with IAM
 	Port      int            // with IAM
 	User      string         // with IAM; "" = the secret's
-	Init      string         // what each connection runs first; "" = READ ONLY for the session
 	Guard     readplan.Guard // what stays with Spark
+	// Snapshot is the state that a session outside the job exports for it; without
+	// an ID it says why there is none. With Modules the job holds one by itself,
+	// this one where it still exists.
+	Snapshot sparkwright.Snapshot
 }
 
 // AWSSpec is everything a script for EMR Serverless or Lambda is rendered from.
@@ -31,17 +38,27 @@ type AWSSpec struct {
 	Location    string // s3:// URL where the result goes
 	Analysis    string
 	Driver      string // s3:// URL of the JDBC driver, for the reader; the job gets it by --jars
+	Modules     string // s3:// URL of localruntime.Modules, which the job gets by --py-files; "" = it has none
 	Connections []AWSConnection
 	Reads       []readplan.Read
 	PreviewRows int
-	Snapshots   []sparkwright.Snapshot // what the connections read, or why not one state, for the manifest
 }
 
 type awsConnectionView struct {
 	AWSConnection
 	N       int
 	Catalog string
+	Init    string // what each connection runs first
+	At      address
 	Reads   []awsReadView
+}
+
+// address is where a JDBC URL leads.
+type address struct {
+	Host     string
+	Port     int
+	Database string
+	TLS      string // its sslmode; "" = the driver's default
 }
 
 type awsReadView struct {
@@ -60,6 +77,7 @@ type awsOption struct{ Key, Value string }
 type awsView struct {
 	AWSSpec
 	Connections         []awsConnectionView
+	Given               string // the connections' snapshots, as JSON
 	Files               []awsFileView
 	Glue                bool
 	TableLines          []string
@@ -96,11 +114,17 @@ func RenderAWS(spec AWSSpec) (string, error) {
 			view.Files = append(view.Files, f)
 		}
 	}
+	given := map[string]sparkwright.Snapshot{}
 	for i, c := range spec.Connections {
-		if c.Init == "" {
-			c.Init = readOnly
+		cv := awsConnectionView{AWSConnection: c, N: i, Catalog: CatalogName(c.Name), Init: readOnly}
+		if id := c.Snapshot.ID; id != "" {
+			cv.Init = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(id, "'", "''") + "'"
 		}
-		cv := awsConnectionView{AWSConnection: c, N: i, Catalog: CatalogName(c.Name)}
+		if cv.At, err = addressOf(c.URL); err != nil {
+			return "", err
+		}
+		c.Snapshot.Connection = c.Name
+		given[c.Name] = c.Snapshot
 		for j := range spec.Reads {
 			if r := spec.Reads[j]; r.Table.Connection == c.Name && !fromFiles(&r.Table) {
 				cv.Reads = append(cv.Reads, awsReadView{
@@ -110,7 +134,27 @@ func RenderAWS(spec AWSSpec) (string, error) {
 		}
 		view.Connections = append(view.Connections, cv)
 	}
+	text, err := json.Marshal(given)
+	if err != nil {
+		return "", fmt.Errorf("encode snapshots: %w", err)
+	}
+	view.Given = string(text)
 	return execute(aws, &view.FirstLine, &view.LastLine, analysis, &view)
+}
+
+// addressOf takes a JDBC URL apart.
+func addressOf(jdbc string) (address, error) {
+	u, err := url.Parse(strings.TrimPrefix(jdbc, "jdbc:"))
+	if err != nil || u.Scheme != "postgresql" || u.Hostname() == "" {
+		return address{}, sparkwright.Errorf(sparkwright.CodeInvalid, "%q is not the JDBC URL of a PostgreSQL database", jdbc)
+	}
+	port := 5432
+	if text := u.Port(); text != "" {
+		if port, err = strconv.Atoi(text); err != nil {
+			return address{}, sparkwright.Errorf(sparkwright.CodeInvalid, "%q has no valid port", jdbc)
+		}
+	}
+	return address{Host: u.Hostname(), Port: port, Database: strings.TrimPrefix(u.Path, "/"), TLS: u.Query().Get("sslmode")}, nil
 }
 
 func fromFiles(t *sparkwright.Table) bool {

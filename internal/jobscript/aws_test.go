@@ -26,13 +26,14 @@ func postgresSpec() jobscript.AWSSpec {
 	return jobscript.AWSSpec{
 		RunID: "r_1", AttemptID: "r_1-1", Location: "s3://spark-data-123456789012-us-east-1/output/s1/r_1/1",
 		Driver:   "s3://spark-data-123456789012-us-east-1/jars/postgresql-42.7.8.jar",
+		Modules:  "s3://spark-data-123456789012-us-east-1/scripts/0f1e2d3c.zip",
 		Analysis: "result = spark.sql(\"SELECT product_id, sum(quantity) AS sold FROM order_details GROUP BY 1 ORDER BY 2 DESC LIMIT 10\")\n",
 		Connections: []jobscript.AWSConnection{{
 			Name: "aurora", URL: "jdbc:postgresql://aurora.cluster-x.us-east-1.rds.amazonaws.com:5432/postgres?ApplicationName=sparkwright%2Fr_1&sslmode=require",
 			SecretARN: auroraARN, Region: "us-east-1",
+			Snapshot: sparkwright.Snapshot{ID: "00000003-0000001B-1", LSN: "0/1949D90", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)},
 		}},
 		Reads: readplan.Plan(catalog, nil, readplan.Options{Cores: 2}), PreviewRows: 100,
-		Snapshots: []sparkwright.Snapshot{{Connection: "aurora", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC), None: "each connection of a job in AWS reads its own state, as no session holds one for all"}},
 	}
 }
 
@@ -69,14 +70,16 @@ func mixedSpec() jobscript.AWSSpec {
 			},
 		},
 	)
+	s.Modules = ""
 	s.Connections = []jobscript.AWSConnection{
 		{
 			Name: "Other DB", URL: "jdbc:postgresql://db:5432/other?sslmode=require", IAM: true, Region: "eu-west-1",
 			Host: "db", Port: 5432, User: "reporter",
+			Snapshot: sparkwright.Snapshot{Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC), None: "nobody holds one"},
 		},
 		{
 			Name: "shop", URL: "jdbc:postgresql://shop:5432/shop", SecretARN: auroraARN, Region: "us-east-1", IAM: true,
-			Host: "shop", Port: 5432, Init: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '1-2-3'",
+			Host: "shop", Port: 5432, Snapshot: sparkwright.Snapshot{ID: "1-2-3", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)},
 		},
 	}
 	return s

@@ -43,6 +43,8 @@ var (
 	scriptText string
 	//go:embed aws.py.tmpl
 	awsText string
+	//go:embed hold.py.tmpl
+	holdText string
 )
 
 // Connection is how the job reaches one database. URL holds no credentials.
@@ -106,7 +108,7 @@ type scriptView struct {
 var (
 	funcs = template.FuncMap{"py": pyString, "snapshots": snapshotsJSON, "comment": oneLine, "glueName": glueName}
 	tmpl  = template.Must(template.New("script").Funcs(funcs).Parse(sharedText + scriptText))
-	aws   = template.Must(template.New("aws").Funcs(funcs).Parse(sharedText + awsText))
+	aws   = template.Must(template.New("aws").Funcs(funcs).Parse(sharedText + holdText + awsText))
 )
 
 // viewOf is a spec as the templates see it.

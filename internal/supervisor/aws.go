@@ -212,17 +212,46 @@ func resultsInS3(run *sparkwright.Run) string {
 	return strings.TrimRight(run.Placement.OutputPath, "/") + "/" + run.ID
 }
 
-// notHeld is why a job in AWS reads no snapshot.
-const notHeld = "each connection of a job in AWS reads its own state, as no session holds one for all"
+// findModules has what the job of a new attempt holds one state of its
+// databases with.
+func (j *job) findModules(ctx context.Context) {
+	j.work.Modules, j.unheld = "", ""
+	if j.run.Placement.Executor != placement.EMR || len(jobscript.ConnectionsOf(j.reads)) == 0 {
+		return
+	}
+	store := j.s.now().Modules
+	if store == nil {
+		j.unheld = "pg8000 is not there"
+		return
+	}
+	url, err := store(ctx)
+	if err != nil {
+		j.s.cfg.Log.WarnContext(ctx, "the job holds no snapshot by itself", "run_id", j.run.ID, "error", err)
+		j.unheld = err.Error()
+	}
+	j.work.Modules = url
+}
+
+// snapshot is the state of a connection that this process holds for a job in
+// AWS, or why it holds none and, without modules, the job cannot either.
+func (j *job) snapshot(name string, a *sparkwright.Attempt) sparkwright.Snapshot {
+	out := sparkwright.Snapshot{Connection: name, Time: a.StartedAt, None: "Sparkwright holds no snapshot for jobs elsewhere"}
+	for _, s := range j.reading.Snapshots() {
+		if s.Connection == name {
+			out = s
+		}
+	}
+	if out.ID == "" && j.work.Modules == "" {
+		out.None += "; and the job cannot hold one by itself: " + j.unheld
+	}
+	return out
+}
 
 // awsScript renders the file of an attempt in AWS.
 func (j *job) awsScript(a *sparkwright.Attempt) (string, error) {
 	spec := jobscript.AWSSpec{
 		RunID: j.run.ID, AttemptID: a.ID, Location: j.location(a.Number), Analysis: a.Analysis, Driver: j.run.Placement.Driver,
-		Reads: j.reads, PreviewRows: j.s.cfg.PreviewRows,
-	}
-	for _, name := range jobscript.ConnectionsOf(j.reads) {
-		spec.Snapshots = append(spec.Snapshots, sparkwright.Snapshot{Connection: name, Time: a.StartedAt, None: notHeld})
+		Modules: j.work.Modules, Reads: j.reads, PreviewRows: j.s.cfg.PreviewRows,
 	}
 	guards := readplan.AllGuards(j.reads, a.Analysis) // Spark's plan is not known before
 	for _, name := range jobscript.ConnectionsOf(j.reads) {
@@ -230,7 +259,7 @@ func (j *job) awsScript(a *sparkwright.Attempt) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.Guard = guards[name]
+		c.Guard, c.Snapshot = guards[name], j.snapshot(name, a)
 		spec.Connections = append(spec.Connections, c)
 	}
 	return jobscript.RenderAWS(spec)

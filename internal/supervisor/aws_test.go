@@ -3,6 +3,7 @@ package supervisor_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -149,6 +150,11 @@ func (b *awsBundle) Generate(_ context.Context, req sparkwright.GenerateRequest)
 
 func newAWS(t *testing.T, change func(*placement.AWS)) *awsBundle {
 	t.Helper()
+	return newAWSWith(t, change, func(*supervisor.Config) {})
+}
+
+func newAWSWith(t *testing.T, change func(*placement.AWS), with func(*supervisor.Config)) *awsBundle {
+	t.Helper()
 	b := &awsBundle{emr: &remote{name: placement.EMR}, lambda: &remote{name: placement.Lambda}}
 	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "runs.db"))
 	if err != nil {
@@ -161,7 +167,7 @@ func newAWS(t *testing.T, change func(*placement.AWS)) *awsBundle {
 	if change != nil {
 		change(&aws)
 	}
-	b.svc = supervisor.New(supervisor.Config{
+	cfg := supervisor.Config{
 		Varying: supervisor.Varying{
 			Generator: b, GeneratorName: "test", AWS: aws, Limits: supervisor.Limits{QuestionChars: 4000},
 			Executors: map[string]sparkwright.Executor{placement.EMR: b.emr, placement.Lambda: b.lambda},
@@ -175,7 +181,9 @@ func newAWS(t *testing.T, change func(*placement.AWS)) *awsBundle {
 		ViewsOf:     func(string, *sparkwright.Catalog) []string { return nil }, NewID: store.NewRunID,
 		Explain: diagnose.Explain, Nearest: postgres.Nearest, ResultsDir: t.TempDir(), PreviewRows: 100, Cores: 2, PlaceReason: "local Spark",
 		Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	with(&cfg)
+	b.svc = supervisor.New(cfg)
 	if err = b.svc.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +231,7 @@ func TestPostgresInAWS(t *testing.T) {
 	if diff := cmp.Diff(want, job.Access); diff != "" {
 		t.Error(diff)
 	}
-	for _, text := range []string{"jdbc:postgresql://db.example.com:5432/shop", `get_secret_value(SecretId="` + auroraARN + `")`, "spark.table(\"`lake`.`clicks`\")", `"none\":\"each connection of a job in AWS reads its own state`} {
+	for _, text := range []string{"jdbc:postgresql://db.example.com:5432/shop", `get_secret_value(SecretId="` + auroraARN + `")`, "spark.table(\"`lake`.`clicks`\")", `"none\":\"Sparkwright holds no snapshot for jobs elsewhere; and the job cannot hold one by itself: pg8000 is not there`} {
 		if !strings.Contains(job.Attempt.Script, text) {
 			t.Errorf("the script lacks %s", text)
 		}
@@ -233,6 +241,66 @@ func TestPostgresInAWS(t *testing.T) {
 	}
 	if len(job.Secrets) != 0 {
 		t.Error("logins travel beside a job in AWS")
+	}
+}
+
+// Which state a job in AWS reads: the one that this process holds, taken over
+// by a session of the job's where it is given the modules for that; and when
+// there is neither, why. What this process holds it lets go of once, after the
+// attempt, though each look at the job is a job of the queue.
+func TestSnapshotOfAJobInAWS(t *testing.T) {
+	t.Parallel()
+	const url = "s3://data/scripts/0f.zip"
+	id := sparkwright.Snapshot{Connection: "aurora", ID: "00000003-0000001B-1", LSN: "0/19", Time: time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)}
+	none := sparkwright.Snapshot{Connection: "aurora", Time: id.Time, None: "the server is a standby and cannot export a snapshot"}
+	given := func(context.Context) (string, error) { return url, nil }
+	refused := func(context.Context) (string, error) { return "", errors.New("no package index") }
+	for name, tt := range map[string]struct {
+		held    sparkwright.Snapshot
+		modules func(context.Context) (string, error)
+		url     string
+		script  []string
+	}{
+		"both":           {id, given, url, []string{`_one_state("aurora"`, `\"id\":\"00000003-0000001B-1\",\"lsn\":\"0/19\"`}},
+		"the job's":      {none, given, url, []string{`_one_state("aurora"`, `\"none\":\"the server is a standby`}},
+		"Sparkwright's":  {id, refused, "", []string{`"sessionInitStatement": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '00000003-0000001B-1'"`}},
+		"not one at all": {none, refused, "", []string{"SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "a standby and cannot export a snapshot; and the job cannot hold one by itself: no package index"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &reading{begun: map[string]int{}, ended: map[string]int{}, snapshots: []sparkwright.Snapshot{tt.held}}
+			b := newAWSWith(t, nil, func(c *supervisor.Config) { c.Reader, c.Modules = r, tt.modules })
+			looks := 0
+			b.emr.outcome = func(job sparkwright.Job) sparkwright.Outcome {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if tt.held.ID != "" && r.ended[job.Attempt.ID] > 0 {
+					t.Error("the snapshot was let go of while the job runs")
+				}
+				if looks++; looks < 4 {
+					return sparkwright.Outcome{State: sparkwright.AttemptRunning}
+				}
+				return sparkwright.Outcome{State: sparkwright.AttemptSucceeded}
+			}
+			run := b.ask(t, sparkwright.Request{Question: "how many?", Tables: []string{"aurora.public.orders"}})
+			if run.State != sparkwright.RunSucceeded || len(b.emr.jobs) != 1 {
+				t.Fatalf("%s, fault %+v, %d jobs", run.State, run.Fault, len(b.emr.jobs))
+			}
+			job := b.emr.jobs[0]
+			if job.Modules != tt.url {
+				t.Errorf("modules %q", job.Modules)
+			}
+			for _, text := range tt.script {
+				if !strings.Contains(job.Attempt.Script, text) {
+					t.Errorf("the script lacks %s", text)
+				}
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.begun[job.Attempt.ID] != 1 || r.ended[job.Attempt.ID] != 1 {
+				t.Errorf("begun %v, ended %v", r.begun, r.ended)
+			}
+		})
 	}
 }
 

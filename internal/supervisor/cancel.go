@@ -84,6 +84,7 @@ func (j *job) adopt(ctx context.Context, executor sparkwright.Executor, a *spark
 	}
 	h, err := executor.Submit(ctx, sparkwright.Job{
 		Attempt: *a, Location: j.location(a.Number), Secrets: secrets, Again: true, Placement: j.run.Placement, Access: access,
+		Modules: j.work.Modules,
 	})
 	if err != nil {
 		return err

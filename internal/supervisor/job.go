@@ -62,6 +62,7 @@ type work struct {
 	Spark    time.Time `json:"spark,omitzero"`     // when the last attempt began
 	Waits    string    `json:"waits,omitempty"`    // what the run was last said to wait for
 	Linted   bool      `json:"linted,omitempty"`   // the lint has sent the code back once
+	Modules  string    `json:"modules,omitempty"`  // where the newest attempt's Python modules are
 	// Schema is the answer's by the dry run; NotDirect, that PostgreSQL could not
 	// answer by itself after all.
 	Schema    []sparkwright.ResultColumn `json:"schema,omitempty"`
@@ -96,6 +97,7 @@ type job struct {
 	reads   []readplan.Read
 	client  check.Client // of the check; the attempt may go on in it
 	reading Reading
+	unheld  string                    // why the attempt has no modules
 	hidden  *redact.Secrets           // passwords that no log may hold
 	streams map[string]*redact.Stream // what the attempt prints, by stream
 }

@@ -484,12 +484,14 @@ func TestOneKeyOneRun(t *testing.T) {
 type reading struct {
 	mu           sync.Mutex
 	begun, ended map[string]int // by attempt
+	snapshots    []sparkwright.Snapshot
 }
 
 type oneReading struct {
 	supervisor.Reading
-	of      *reading
-	attempt string
+	of        *reading
+	attempt   string
+	snapshots []sparkwright.Snapshot
 }
 
 func (r *reading) Begin(_ context.Context, o supervisor.Opening) (supervisor.Reading, error) {
@@ -503,10 +505,18 @@ func (*reading) Compare(context.Context, *sparkwright.Run, *sparkwright.Catalog,
 	return sparkwright.SecondNotCompared, "there is no database", nil
 }
 
+// Hold implements supervisor.Reader for jobs in AWS.
+func (r *reading) Hold(_ context.Context, o supervisor.Opening) supervisor.Reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun[o.Attempt.ID]++
+	return &oneReading{of: r, attempt: o.Attempt.ID, snapshots: r.snapshots}
+}
+
 func (*oneReading) URL(string) (string, error) { return "jdbc:postgresql://h/d", nil }
 
 func (*oneReading) Credentials(string) sparkwright.Credentials { return sparkwright.Credentials{} }
-func (*oneReading) Snapshots() []sparkwright.Snapshot          { return nil }
+func (o *oneReading) Snapshots() []sparkwright.Snapshot        { return o.snapshots }
 func (*oneReading) Guard(string) readplan.Guard                { return readplan.Guard{} }
 func (*oneReading) Query() (*sparkwright.Query, string)        { return nil, "" }
 func (*oneReading) Cancel()                                    {}

@@ -35,7 +35,7 @@ func (j *job) pollStep(ctx context.Context) (next, error) {
 		out, err := executor.Poll(ctx, *a.Handle, j)
 		if err != nil && sparkwright.ErrorCode(err) == sparkwright.CodeUnavailable && outlives {
 			j.s.cfg.Log.WarnContext(ctx, "attempt not polled", "run_id", j.run.ID, "error", err)
-			return next{step: stepPoll, wait: d.PollEvery()}, nil
+			return next{step: stepPoll, wait: d.PollEvery(), own: j.holds()}, nil
 		}
 		if err != nil {
 			return next{}, err
@@ -48,7 +48,7 @@ func (j *job) pollStep(ctx context.Context) (next, error) {
 		}
 		if outlives {
 			j.endLogs()
-			return next{step: stepPoll, wait: d.PollEvery()}, nil
+			return next{step: stepPoll, wait: d.PollEvery(), own: j.holds()}, nil
 		}
 		if time.Now().After(slice) {
 			return next{step: stepPoll, own: true, yield: true}, nil

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sparkwright/sparkwright"
@@ -21,6 +22,10 @@ type Reader interface {
 	// that is known cheaply; why tells what differs, or why it is not known. The
 	// statements are what the database was asked.
 	Compare(ctx context.Context, run *sparkwright.Run, catalog *sparkwright.Catalog, readings []*sparkwright.Analysis) (state sparkwright.SecondState, why string, asked []sparkwright.Statement)
+	// Hold is called instead for a job in AWS, which reaches the databases by
+	// itself: where this process reaches them too, it exports a state of each for
+	// the job to adopt. Where it cannot, the reading's snapshot says why.
+	Hold(ctx context.Context, o Opening) Reading
 }
 
 // Opening is what a Reader gets of an attempt.
@@ -29,6 +34,7 @@ type Opening struct {
 	Attempt   *sparkwright.Attempt
 	Reads     []readplan.Read
 	Databases map[string]Database
+	Distant   map[string]bool // databases that this process does not reach
 	// Direct asks whether PostgreSQL can answer by itself; nil = Spark shall.
 	Direct *Direct
 }
@@ -106,6 +112,9 @@ func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 		if a.Handle == nil && j.inAWS() { // else it is written
 			j.expectAWS()
 		}
+		if j.s.cfg.Reader != nil && a.Script == "" { // a script that is written has its snapshot
+			j.reading = j.s.cfg.Reader.Hold(ctx, Opening{Run: j.run, Attempt: a, Reads: j.reads, Databases: j.opened, Distant: j.distant})
+		}
 		return nil
 	}
 	j.describeSecond()
@@ -123,6 +132,13 @@ func (j *job) expectAWS() {
 	}
 	j.run.Receipt = receipt.ExpectAWS(j.reads, j.s.now().Rates[j.run.Placement.Executor])
 	j.run.Receipt.Actual = before
+}
+
+// holds reports whether this process holds a state that a job elsewhere reads:
+// then it is the one to follow the attempt.
+func (j *job) holds() bool {
+	return j.reading != nil && j.inAWS() &&
+		slices.ContainsFunc(j.reading.Snapshots(), func(s sparkwright.Snapshot) bool { return s.ID != "" })
 }
 
 // endReading lets go of what the attempt read through.

@@ -67,7 +67,7 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 	}
 	job := sparkwright.Job{
 		Attempt: *a, Location: j.location(a.Number), Secrets: secrets, Again: again, Placement: j.run.Placement, Access: access,
-		Files: readplan.Files(j.reads),
+		Files: readplan.Files(j.reads), Modules: j.work.Modules,
 	}
 	job.Query, _ = j.reading.Query()
 	handle, err := executor.Submit(ctx, job)
@@ -77,13 +77,14 @@ func (j *job) submitStep(ctx context.Context) (next, error) {
 			return next{}, err // whether it was accepted is not known: cancelStep asks
 		}
 		if wait, ok := j.later(stepSubmit, err); ok && durable(executor) {
+			wait.own = j.holds()
 			return wait, nil
 		}
 		return next{}, j.closeAttempt(a, sparkwright.AttemptFailed, asFault(err))
 	}
 	a.Handle, a.State = &handle, sparkwright.AttemptSubmitted
 	j.put = a
-	if err := j.commit(ctx, next{step: stepPoll, own: !durable(executor)}); err != nil {
+	if err := j.commit(ctx, next{step: stepPoll, own: !durable(executor) || j.holds()}); err != nil {
 		if !durable(executor) {
 			err = errors.Join(err, executor.Cancel(context.WithoutCancel(ctx), handle))
 		}
@@ -154,6 +155,7 @@ func (j *job) newAttempt(ctx context.Context) (*sparkwright.Attempt, error) {
 		return nil, err
 	}
 	j.answerDirectly()
+	j.findModules(ctx)
 	if a.Script, err = j.script(&a); err != nil {
 		return nil, err
 	}

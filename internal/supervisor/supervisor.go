@@ -112,9 +112,12 @@ type Varying struct {
 	RemoveResult func(ctx context.Context, location string) error
 	// Copy says where on this machine a table of S3 is, for jobs that run here;
 	// it may make a copy first. nil = nowhere.
-	Copy  func(ctx context.Context, url string) (path string, err error)
-	AWS   placement.AWS
-	Place func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
+	Copy func(ctx context.Context, url string) (path string, err error)
+	// Modules stores the Python modules with which a job on EMR Serverless holds
+	// one state of a database, and says at which s3:// URL; nil = nowhere.
+	Modules func(ctx context.Context) (url string, err error)
+	AWS     placement.AWS
+	Place   func(placement.Input) (sparkwright.Placement, error) // nil = placement.Decide
 	// Preflight looks at what would make a run fail at its place, before a model
 	// is paid; it answers from memory where it can. What it returns beside an
 	// error is told. nil = it does not look.

@@ -126,6 +126,8 @@ func TestStartJobRunGolden(t *testing.T) {
 	}
 	mixed := newJob("r_mixed")
 	mixed.Access.Glue, mixed.Access.Prefixes = standard.Access.Glue, []string{"s3://lake/clicks/", "s3://other/rates.csv"}
+	postgres := newJob("r_pg")
+	postgres.Modules = "s3://" + bucket + "/scripts/0f1e2d3c.zip"
 	iam := newJob("r_iam")
 	iam.Access = sparkwright.Access{Logins: []sparkwright.RDSLogin{{Region: "us-east-1", User: "reporter"}}}
 	many := newJob("r_many")
@@ -140,7 +142,7 @@ func TestStartJobRunGolden(t *testing.T) {
 		job    sparkwright.Job
 		change func(*emrserverless.Config)
 	}{
-		{"postgres", newJob("r_pg"), roles},
+		{"postgres", postgres, roles},
 		{"standard", standard, func(*emrserverless.Config) {}},
 		{"standard_role", standard, roles},
 		{"mixed", mixed, roles},

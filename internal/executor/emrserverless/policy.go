@@ -23,7 +23,7 @@ type statement struct {
 }
 
 // policy is what the job may do of what its role may: read its tables, its
-// script and its driver, write its own result and logs, and take the one
+// script with its driver and modules, write its own result and logs, and take the one
 // secret of each connection. Where it would be longer than AWS allows, single
 // tables and prefixes give way to their databases and buckets.
 func (e *Executor) policy(role string, job *sparkwright.Job) (string, error) {
@@ -63,8 +63,10 @@ func (e *Executor) render(role arn.ARN, job *sparkwright.Job, coarse int) (strin
 			reads = append(reads, s3(bucket, "/"+key))
 		}
 	}
-	if bucket, key, ok := awscloud.SplitS3(job.Placement.Driver); ok {
-		buckets, reads = append(buckets, s3(bucket, "")), append(reads, s3(bucket, "/"+key))
+	for _, url := range []string{job.Placement.Driver, job.Modules} {
+		if bucket, key, ok := awscloud.SplitS3(url); ok {
+			buckets, reads = append(buckets, s3(bucket, "")), append(reads, s3(bucket, "/"+key))
+		}
 	}
 	for _, url := range job.Access.Prefixes {
 		add(url)

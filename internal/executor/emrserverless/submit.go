@@ -1,6 +1,7 @@
 package emrserverless
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -149,9 +150,25 @@ func (e *Executor) upload(ctx context.Context, job *sparkwright.Job) error {
 	return err
 }
 
-func scriptKey(script string) string {
-	sum := sha256.Sum256([]byte(script))
-	return "scripts/" + hex.EncodeToString(sum[:]) + ".py"
+func scriptKey(script string) string { return contentKey([]byte(script), ".py") }
+
+func contentKey(content []byte, ending string) string {
+	sum := sha256.Sum256(content)
+	return "scripts/" + hex.EncodeToString(sum[:]) + ending
+}
+
+// PutModules stores an archive of Python modules beside the scripts and returns
+// its s3:// URL, for Job.Modules. The same archive has the same URL; what ages
+// in the bucket is there again with each call.
+func (e *Executor) PutModules(ctx context.Context, archive []byte) (string, error) {
+	key := contentKey(archive, ".zip")
+	_, err := e.s3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &e.cfg.Bucket, Key: &key, Body: bytes.NewReader(archive), ContentType: aws.String("application/zip"),
+	})
+	if err != nil {
+		return "", awscloud.Error("the job's Python modules cannot be stored in s3://"+e.cfg.Bucket, err)
+	}
+	return "s3://" + e.cfg.Bucket + "/" + key, nil
 }
 
 const maxToken = 64
@@ -180,7 +197,7 @@ func (e *Executor) request(ctx context.Context, job *sparkwright.Job) (*emrserve
 		ExecutionIamPolicy: &types.JobRunExecutionIamPolicy{Policy: &policy},
 		JobDriver: &types.JobDriverMemberSparkSubmit{Value: types.SparkSubmit{
 			EntryPoint:            aws.String("s3://" + e.cfg.Bucket + "/" + scriptKey(job.Attempt.Script)),
-			SparkSubmitParameters: aws.String(e.parameters(job.Placement.Driver)),
+			SparkSubmitParameters: aws.String(e.parameters(job)),
 		}},
 		ConfigurationOverrides: &types.ConfigurationOverrides{MonitoringConfiguration: e.monitoring()},
 		Tags: map[string]string{
@@ -194,8 +211,8 @@ func (e *Executor) request(ctx context.Context, job *sparkwright.Job) (*emrserve
 }
 
 // parameters are spark-submit's. Sizes and the driver's URL have been checked
-// by the settings: they hold no blanks.
-func (e *Executor) parameters(driver string) string {
+// by the settings: they hold no blanks, as the modules' does not.
+func (e *Executor) parameters(job *sparkwright.Job) string {
 	p := fmt.Sprintf("--conf spark.executor.memory=%s --conf spark.executor.cores=%d",
 		cmp.Or(e.cfg.ExecutorMemory, "4g"), cmp.Or(e.cfg.ExecutorCores, 2))
 	if e.cfg.DriverMemory != "" {
@@ -204,8 +221,11 @@ func (e *Executor) parameters(driver string) string {
 	if e.cfg.DriverCores > 0 {
 		p += fmt.Sprintf(" --conf spark.driver.cores=%d", e.cfg.DriverCores)
 	}
-	if driver != "" {
-		p += " --jars " + driver
+	if job.Placement.Driver != "" {
+		p += " --jars " + job.Placement.Driver
+	}
+	if job.Modules != "" {
+		p += " --py-files " + job.Modules
 	}
 	return p
 }

@@ -235,6 +235,12 @@ func (s *sink) Progress(sparkwright.Progress) {}
 // run submits a job and polls it to its end.
 func run(t *testing.T, e *emrserverless.Executor, job sparkwright.Job) (sparkwright.Outcome, *sink) {
 	t.Helper()
+	return runAnd(t, e, job, "", nil)
+}
+
+// runAnd does something once, when the job has told a certain text.
+func runAnd(t *testing.T, e *emrserverless.Executor, job sparkwright.Job, text string, do func()) (sparkwright.Outcome, *sink) {
+	t.Helper()
 	h, err := e.Submit(t.Context(), job)
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +250,10 @@ func run(t *testing.T, e *emrserverless.Executor, job sparkwright.Job) (sparkwri
 		out, err := e.Poll(t.Context(), h, s)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if do != nil && strings.Contains(s.text.String(), text) {
+			do()
+			do = nil
 		}
 		if out.State.Final() {
 			return out, s
