@@ -138,14 +138,15 @@ func newHome(t *testing.T) string {
 	return home
 }
 
-func serveIn(t *testing.T, home string) *testServer {
+// serveIn starts it in a data directory, with these variables besides.
+func serveIn(t *testing.T, home string, env ...string) *testServer {
 	t.Helper()
 	self, err := exec.LookPath("sparkwright") // TestMain puts it there
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, "serve", "--port", "0")
-	cmd.Env = append(os.Environ(), "SPARKWRIGHT_HOME="+home, "SPARKWRIGHT_SPARK_MASTER=local[2]", "SPARKWRIGHT_SPARK_DRIVER_MEMORY=1g")
+	cmd.Env = append(append(os.Environ(), "SPARKWRIGHT_HOME="+home, "SPARKWRIGHT_SPARK_MASTER=local[2]", "SPARKWRIGHT_SPARK_DRIVER_MEMORY=1g"), env...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
