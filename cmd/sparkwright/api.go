@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
@@ -16,6 +17,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/model/pick"
 	"github.com/sparkwright/sparkwright/internal/placement"
+	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/receipt"
 	"github.com/sparkwright/sparkwright/internal/result"
 	"github.com/sparkwright/sparkwright/internal/secret"
@@ -163,9 +165,10 @@ func (d *desk) Plan(ctx context.Context, req sparkwright.Request) (*api.Plan, er
 	if err != nil {
 		return nil, err
 	}
+	s := d.app.varying.settingsNow() //nolint:contextcheck // it looks with a context of its own
 	out, logins := &api.Plan{Tables: []sparkwright.TableUse{}}, map[string]sparkwright.Connection{}
 	in := placement.Input{
-		Asked: req.Executor, AWS: placementSettings(d.app.settings), Local: placeReason(d.app.settings), OutputPath: req.OutputPath, Session: req.Session,
+		Asked: req.Executor, AWS: placementSettings(s), Local: placeReason(s), OutputPath: req.OutputPath, Session: req.Session,
 	}
 	for i := range catalog.Tables {
 		t := &catalog.Tables[i]
@@ -183,10 +186,27 @@ func (d *desk) Plan(ctx context.Context, req sparkwright.Request) (*api.Plan, er
 			out.Notes = append(out.Notes, t.QualifiedName()+" was never analysed: its rows are not counted")
 		}
 	}
-	if out.Placement, err = placement.Decide(in); out.Placement.Executor == placement.Connect {
-		out.Expected.Seconds = receipt.Whole(out.Bytes)
+	if out.Placement, err = placement.Decide(in); err != nil {
+		return out, err
 	}
-	return out, err
+	out.Expected = expected(catalog, out.Placement.Executor, out.Bytes, rates(s))
+	postgres := func(t sparkwright.Table) bool { return readplan.FromPostgres(&t) }
+	out.Direct = slices.ContainsFunc(catalog.Tables, postgres) && placement.MayAnswer(placement.EngineInput{
+		Asked: req.Engine, Setting: s.Spark.Engine, Place: req.Executor, Code: req.Code != "", Executor: out.Placement.Executor,
+	})
+	return out, nil
+}
+
+// expected is what it takes at most to read all of the tables at a place: in
+// AWS what the receipt of such a run would expect.
+func expected(catalog *sparkwright.Catalog, executor string, bytes int64, rates map[string]receipt.Rate) sparkwright.Cost {
+	if rate, paid := rates[executor]; paid {
+		return receipt.ExpectAWS(readplan.Plan(catalog, nil, readplan.Options{Cores: max(1, rate.Cores)}), rate).Expected
+	}
+	if executor == placement.Connect {
+		return sparkwright.Cost{Seconds: receipt.Whole(bytes)}
+	}
+	return sparkwright.Cost{}
 }
 
 // located is how a connection logs in; the zero value for what needs no login.

@@ -105,7 +105,7 @@ func (s *testServer) api(t *testing.T, conn sparkwright.Connection) {
 	if got := read[api.DoctorReport](t, s.call(t, http.StatusOK, http.MethodGet, "/api/v1/doctor", nil)); len(got.Findings) == 0 || got.Level == "" {
 		t.Errorf("the doctor says %+v", got)
 	}
-	if plan := read[api.Plan](t, s.call(t, http.StatusOK, http.MethodPost, "/api/v1/plan", map[string]any{"question": "q", "tables": []string{"t.public.orders"}})); plan.Rows != apiRows || plan.Placement.Executor != "connect" || plan.Expected.Seconds <= 0 {
+	if plan := read[api.Plan](t, s.call(t, http.StatusOK, http.MethodPost, "/api/v1/plan", map[string]any{"question": "q", "tables": []string{"t.public.orders"}})); plan.Rows != apiRows || plan.Placement.Executor != "connect" || plan.Expected.Seconds <= 0 || !plan.Direct {
 		t.Errorf("%+v", plan)
 	}
 

@@ -148,7 +148,7 @@ try {
       await accessible(page, `answer, ${name}`);
       if (name === "Receipt") await picture(page, "receipt");
     }
-    await until("where it would run and what it would take is shown before it is asked", async () => /Local Spark · up to .+, .+ m?s/.test((await button(/^Where it runs/).first().textContent()) ?? ""));
+    await until("where it would run and what it would take is shown before it is asked", async () => /Local Spark or PostgreSQL itself · up to .+, .+ m?s/.test((await button(/^Where it runs/).first().textContent()) ?? ""));
     await tab("Log").click();
     await accessible(page, "answer, log");
   });

@@ -20,6 +20,7 @@ type Plan struct {
 	Rows      int64                  `json:"rows" doc:"Estimate of what may be read"`
 	Bytes     int64                  `json:"bytes" doc:"Estimate of what may be read"`
 	Expected  sparkwright.Cost       `json:"expected" doc:"0 where it is not known"`
+	Direct    bool                   `json:"direct,omitempty" doc:"PostgreSQL itself may answer in its place: where one cheap statement gives the same values, which is known only when the question has been read"`
 	Notes     []string               `json:"notes,omitempty"`
 }
 

@@ -29,10 +29,11 @@ export function Engine({ connection, tables }: { connection: string; tables: rea
     ...(connection ? { connection } : {}),
     ...(tables.length > 0 ? { tables: [...tables] } : {}),
     ...(d.executor ? { executor: d.executor } : {}),
+    ...(d.spark ? { engine: "spark" as const } : {}),
   };
   const plan = useQuery({ ...planQuery(asked), enabled: connection !== "" || tables.length > 0 });
   const executors = meta.data?.executors ?? [];
-  const label = plan.data ? executorName(plan.data.placement.executor) : d.executor ? names[d.executor] : "Where it fits";
+  const label = plan.data ? executorName(plan.data.placement.executor) + (plan.data.direct ? " or PostgreSQL itself" : "") : d.executor ? names[d.executor] : "Where it fits";
   const choose = (value: string) => draft.set({ executor: executors.find((e) => e.name === value)?.name ?? "" });
   return (
     <Popover position="bottom-end" width={320} withinPortal trapFocus returnFocus>
