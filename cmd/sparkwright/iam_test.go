@@ -47,7 +47,8 @@ func TestQuestionByIAM(t *testing.T) {
 		t.Errorf("%d logins of the server, %d of the job", server, job)
 	}
 
-	l.RDS.Advance(16 * time.Minute)
+	l.EMR.OnJobCall(func(string) { l.RDS.Advance(16 * time.Minute) }) // the server has read the catalog by then
+	defer l.EMR.OnJobCall(nil)
 	result = s.askSaved(t, conn, "orders", "How many orders are there?")
 	if result.Outcome != "failed" || !strings.Contains(result.Message, "PAM authentication failed") || !strings.Contains(result.Message, "RDS token") {
 		t.Errorf("%s, %q", result.Outcome, result.Message)
