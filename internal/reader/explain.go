@@ -40,7 +40,7 @@ func (r *Reader) Explain(ctx context.Context, run *sparkwright.Run, catalog *spa
 	out := &Explained{Snapshot: b.Snapshots(), Receipt: receipt.Expect(reads, r.cfg.Cores, nil), Guards: readplan.AllGuards(reads, run.Analysis)}
 	if scans, ok := b.scans(ctx, run.Analysis); ok {
 		run.Receipt = out.Receipt
-		b.decide(run, scans)
+		b.decide(ctx, run, scans)
 		out.Scans, out.Guards, out.Receipt = scans, b.guards, run.Receipt
 	}
 	out.Reads = b.reads

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"time"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
@@ -21,13 +22,14 @@ func (b *brokered) plan(ctx context.Context, run *sparkwright.Run, code string) 
 	if !ok {
 		return // all guards stay, and the reads as they were planned without
 	}
-	b.decide(run, scans)
+	b.decide(ctx, run, scans)
 }
 
 // decide plans the reads again, now that it is known what travels.
-func (b *brokered) decide(run *sparkwright.Run, scans []readplan.Scan) {
+func (b *brokered) decide(ctx context.Context, run *sparkwright.Run, scans []readplan.Scan) {
 	b.guards = readplan.Guards(scans, b.reads)
 	scanned := readplan.Scanned(scans)
+	leaves := b.leaves(ctx, scans)
 	pages := true
 	for _, way := range b.ways {
 		pages = pages && way.Pages
@@ -40,7 +42,7 @@ func (b *brokered) decide(run *sparkwright.Run, scans []readplan.Scan) {
 	for i := range b.reads {
 		catalog.Tables = append(catalog.Tables, b.reads[i].Table)
 	}
-	again := readplan.Plan(catalog, nil, readplan.Options{Cores: b.r.cfg.Cores, MaxConnections: connections, Scanned: scanned, Pages: pages})
+	again := readplan.Plan(catalog, nil, readplan.Options{Cores: b.r.cfg.Cores, MaxConnections: connections, Scanned: scanned, Pages: pages, Leaves: leaves})
 	copy(b.reads, again)
 	statements, state := run.Receipt.Statements, run.Receipt.Sandbox
 	run.Receipt = receipt.Expect(b.reads, b.r.cfg.Cores, func(view string) bool { return !scanned[view] })
@@ -53,6 +55,22 @@ func (b *brokered) decide(run *sparkwright.Run, scans []readplan.Scan) {
 		}
 	}
 }
+
+// leaves are the partitions of the large partitioned tables whose rows travel,
+// on the run's snapshot. A table that cannot be looked into is read in another
+// way.
+func (b *brokered) leaves(ctx context.Context, scans []readplan.Scan) map[string][]readplan.Leaf {
+	leaves, err := readplan.FindLeaves(b.reads, scans, b.guards, func(connection, sql string) ([][]*string, error) {
+		return b.r.cfg.Ways.Query(ctx, b.runID, connection, sql, leafTime)
+	})
+	if err != nil {
+		b.r.cfg.Log.WarnContext(ctx, "partitions not known", "run_id", b.runID, "error", err)
+	}
+	return leaves
+}
+
+// leafTime bounds one look at the partitions of a table.
+const leafTime = 5 * time.Second
 
 // scans is Spark's plan over views that are read whole.
 func (b *brokered) scans(ctx context.Context, code string) ([]readplan.Scan, bool) {

@@ -416,6 +416,7 @@ func (w *world) ask(q query, names map[string]string) (map[string]answer, error)
 type outcome struct {
 	scans    []readplan.Scan
 	guard    readplan.Guard
+	reads    []readplan.Read // where the plan is known
 	answers  map[string]answer
 	problems []string
 }
@@ -444,11 +445,29 @@ func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 		out.scans = scans
 		out.guard = readplan.Guards(scans, w.reads)["t"]
 		opt := readplan.Options{Cores: 2, MaxConnections: 3, Scanned: readplan.Scanned(scans), Pages: true}
-		if names["pushed"], err = w.views(readplan.Plan(w.catalog, nil, opt), out.guard, false); err != nil {
+		if opt.Leaves, err = w.leaves(scans, out.guard); err != nil {
+			return nil, err
+		}
+		out.reads = readplan.Plan(w.catalog, nil, opt)
+		if names["pushed"], err = w.views(out.reads, out.guard, false); err != nil {
 			return nil, err
 		}
 	}
 	return names, nil
+}
+
+// leaves are the partitions of the world's large tables, found by the broker's
+// way, and as if they were large too.
+func (w *world) leaves(scans []readplan.Scan, guard readplan.Guard) (map[string][]readplan.Leaf, error) {
+	leaves, err := readplan.FindLeaves(w.reads, scans, map[string]readplan.Guard{"t": guard}, func(_, sql string) ([][]*string, error) {
+		return w.way.Query(context.Background(), sql, time.Minute)
+	})
+	for _, list := range leaves {
+		for i := range list {
+			list[i].Bytes = 100 << 20
+		}
+	}
+	return leaves, err
 }
 
 // compare asks a query in every way, and says where the answers differ. Where

@@ -10,7 +10,8 @@
 //   - A large table whose rows travel is read in parallel: along an indexed
 //     integer or date column in equal steps where its values are spread evenly,
 //     in ranges of equal frequency from pg_stats where they are not, and by
-//     ranges of pages where no column serves.
+//     ranges of pages where no column serves. A partitioned table is read
+//     partition by partition, without those that the plan's conditions rule out.
 //   - Everything else is one read.
 package readplan
 
@@ -42,6 +43,8 @@ type Options struct {
 	// Pages allows ranges of pages: PostgreSQL 14 or later, and one snapshot,
 	// without which a row that is updated meanwhile could be met twice.
 	Pages bool
+	// Leaves are the partitions of partitioned tables, by view, on that snapshot.
+	Leaves map[string][]Leaf
 }
 
 // Strategy is how the rows of one table travel.
@@ -53,6 +56,7 @@ const (
 	ByColumn Strategy = "column" // equal steps of a column; partial aggregates stay in PostgreSQL
 	ByRanges Strategy = "ranges" // ranges of a column that hold equally many rows
 	ByPages  Strategy = "pages"  // ranges of the table's pages
+	ByLeaves Strategy = "leaves" // partition by partition, those that the conditions leave
 )
 
 // Read is how one table is read.
@@ -68,7 +72,7 @@ type Read struct {
 	ByQuery    bool // the schema cannot be loaded as a whole: read by a query
 	Answered   bool // PostgreSQL answers by itself, by Spark's own plan: the table's rows do not travel
 	Strategy   Strategy
-	Predicates []string // of ByRanges and ByPages: each row is in exactly one
+	Predicates []string // of ByRanges, ByPages and ByLeaves: each row is in exactly one
 	Why        string   // the choice, for people
 }
 

@@ -18,6 +18,9 @@ func partition(r *Read, opt Options, rows bool) {
 		r.Why = "small"
 		return
 	}
+	if rows && byLeaves(r, opt.Leaves[t.View], opt) {
+		return
+	}
 	for _, name := range candidates(t) {
 		col := t.Column(name)
 		if col == nil || col.Stats == nil {
@@ -34,7 +37,7 @@ func partition(r *Read, opt Options, rows bool) {
 			return
 		}
 	}
-	if rows && opt.Pages && (t.Kind == sparkwright.KindTable || t.Kind == sparkwright.KindMaterializedView || t.Kind == sparkwright.KindPartitioned) {
+	if rows && opt.Pages && !r.ByQuery && (t.Kind == sparkwright.KindTable || t.Kind == sparkwright.KindMaterializedView || t.Kind == sparkwright.KindPartitioned) {
 		byPages(r, n)
 		return
 	}
@@ -110,14 +113,19 @@ func byPages(r *Read, n int) {
 	if r.Table.Kind == sparkwright.KindPartitioned && r.Table.LargestPartition > 0 {
 		pages = r.Table.LargestPartition / blockSize
 	}
-	at := func(i int) string { return fmt.Sprintf("'(%d,0)'::tid", pages*int64(i)/int64(n)) }
-	r.Predicates = []string{"ctid < " + at(1)}
-	for i := 1; i < n-1; i++ {
-		r.Predicates = append(r.Predicates, fmt.Sprintf("ctid >= %s AND ctid < %s", at(i), at(i+1)))
-	}
-	r.Predicates = append(r.Predicates, "ctid >= "+at(n-1))
+	r.Predicates = pageRanges(pages, n)
 	r.Strategy, r.Partitions = ByPages, n
 	r.Why = "ranges of pages: no column serves better"
+}
+
+// pageRanges are n ranges of pages, of which the last has no end.
+func pageRanges(pages int64, n int) []string {
+	at := func(i int) string { return fmt.Sprintf("'(%d,0)'::tid", pages*int64(i)/int64(n)) }
+	out := []string{"ctid < " + at(1)}
+	for i := 1; i < n-1; i++ {
+		out = append(out, fmt.Sprintf("ctid >= %s AND ctid < %s", at(i), at(i+1)))
+	}
+	return append(out, "ctid >= "+at(n-1))
 }
 
 func quoteIdent(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

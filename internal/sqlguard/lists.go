@@ -66,7 +66,7 @@ const harmlessFunctions = ` abs acos acosd acosh age any_value array_agg array_a
  last_value lcm lead least left length like like_escape ln localtime localtimestamp log log10 lower lower_inc lower_inf lpad ltrim make_date
  make_interval make_time make_timestamp make_timestamptz masklen max md5 min mod mode netmask network now nth_value ntile
  nullif num_nonnulls num_nulls numeric numrange octet_length overlay parse_ident percent_rank percentile_cont percentile_disc pg_expandarray
- _pg_expandarray pg_get_constraintdef pg_get_expr pg_get_indexdef pg_get_keywords pg_get_userbyid pg_typeof pi position power
+ _pg_expandarray pg_get_constraintdef pg_get_expr pg_get_indexdef pg_get_keywords pg_get_partition_constraintdef pg_get_userbyid pg_typeof pi position power
  quote_ident quote_literal quote_nullable radians rank regexp_count regexp_instr regexp_like regexp_match regexp_matches
  regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr regr_avgx regr_avgy regr_count regr_intercept regr_r2
  regr_slope regr_sxx regr_sxy regr_syy repeat replace reverse right round row_number row_to_json rpad rtrim scale sha224 sha256
