@@ -97,6 +97,8 @@ func TestGuards(t *testing.T) {
 	folds := sparkwright.Column{BaseType: "text", Type: "text", Collation: "ci", Nondeterministic: true}
 	real4 := sparkwright.Column{BaseType: "float4", Type: "real"}
 	real8 := sparkwright.Column{BaseType: "float8", Type: "double precision"}
+	small8 := sparkwright.Column{BaseType: "float8", Type: "double precision", Stats: &sparkwright.ColumnStats{Histogram: []string{"-5", "1e+20"}}}
+	large8 := sparkwright.Column{BaseType: "float8", Type: "double precision", Stats: &sparkwright.ColumnStats{Histogram: []string{"0", "1e+200"}}}
 	clock := sparkwright.Column{BaseType: "time", Type: "time without time zone"}
 	bit := sparkwright.Column{BaseType: "bit", Type: "bit(1)"}
 	list := sparkwright.Column{BaseType: "_int4", Type: "integer[]"}
@@ -165,6 +167,17 @@ func TestGuards(t *testing.T) {
 		{"sum of products with large whole numbers", rate, `SELECT SUM(` + col + ` * "n") FROM`, guard{Aggregates: true}},
 		{"sum of products", amount, `SELECT SUM(` + col + ` * 1.5) FROM`, guard{}},
 		{"sum of quotients", amount, `SELECT SUM(` + col + ` / 3) FROM`, guard{Aggregates: true}},
+		{"mean of whole numbers", amount, `SELECT AVG("id") FROM`, guard{Aggregates: true}},
+		{"mean of large whole numbers, computed", amount, `SELECT AVG("n" + 1) FROM`, guard{Aggregates: true}},
+		{"mean of whole numbers as doubles", amount, `SELECT AVG(CAST("id" AS FLOAT8)) FROM`, guard{}},
+		{"sum of doubles that are not known", real8, `SELECT SUM(` + col + `) FROM`, guard{Aggregates: true}},
+		{"sum of doubles", small8, `SELECT SUM(` + col + `) FROM`, guard{}},
+		{"variance of doubles", small8, `SELECT VAR_POP(` + col + `) FROM`, guard{}},
+		{"sum of large doubles", large8, `SELECT SUM(` + col + `) FROM`, guard{}},
+		{"variance of large doubles", large8, `SELECT VAR_POP(` + col + `) FROM`, guard{Aggregates: true}},
+		{"a product of large doubles", large8, `WHERE ((` + col + ` * 2.0) > 3.0)`, guard{Filters: true}},
+		{"a product of doubles", small8, `WHERE ((` + col + ` * 2.0) > 3.0)`, guard{}},
+		{"largest double", real8, `SELECT MAX(` + col + `) FROM`, guard{}},
 		{"sum in CASE", amount, `SELECT SUM(CASE WHEN "id" = 1 THEN ` + col + ` ELSE 0.00 END) FROM`, guard{}},
 		{"sum of wide numeric", wide, `SELECT SUM(` + col + `) FROM`, guard{Aggregates: true}},
 		{"largest wide numeric", wide, `SELECT MAX(` + col + `) FROM`, guard{}},

@@ -154,6 +154,11 @@ func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 		return g
 	}
 	hold(refuses(c), Guard{Aggregates: filters, Filters: filters})
+	if whole(c) {
+		hold(meanWhy, Guard{Aggregates: w.has("avg", "mean", "describe", "summary")})
+	}
+	computes := w.has("*", "/", "+", "-")
+	hold(overflow(t, c, 2), Guard{Aggregates: computes || w.has("sum", "avg", "mean", "std", "var", "corr", "regr", "describe", "summary"), Filters: computes && filters})
 	switch {
 	case c.BaseType == "float4":
 		hold(realWhy, Guard{Aggregates: w.has("sum", "when", "describe", "summary"), Filters: filters})
@@ -244,11 +249,20 @@ const (
 	numericWhy = "numeric without precision has more digits in PostgreSQL than Spark reads"
 	realWhy    = "PostgreSQL compares and adds real with other digits than Spark"
 	nanWhy     = "PostgreSQL does not understand how Spark writes NaN and Infinity"
-	castWhy    = "PostgreSQL casts or divides with other digits than Spark"
+	// meanWhy: PostgreSQL's quotient is a numeric of about 17 digits, which a
+	// double is read from; Spark divides doubles.
+	meanWhy     = "PostgreSQL rounds a mean of whole numbers to other digits than Spark"
+	overflowWhy = "PostgreSQL refuses a double that becomes too large, where Spark makes it infinite, and the statistics do not show that none does"
+	castWhy     = "PostgreSQL casts or divides with other digits than Spark"
 )
 
 func unbounded(c *sparkwright.Column) bool {
 	return c.BaseType == "numeric" && !numericModifier.MatchString(c.Type)
+}
+
+// whole reports whether the column holds whole numbers.
+func whole(c *sparkwright.Column) bool {
+	return slices.Contains([]string{"int2", "int4", "int8", "oid"}, c.BaseType)
 }
 
 // textual reports whether the column is text in PostgreSQL too.

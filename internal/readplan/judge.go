@@ -109,6 +109,9 @@ func (j *judge) term(list []token) (why []string) {
 		}
 	}
 	why = append(why, computes(places, list, operators)...)
+	if len(operators) > 0 {
+		why = append(why, j.overflows(list, 2)...)
+	}
 	if !comparing {
 		return why
 	}
@@ -345,6 +348,8 @@ func (j *judge) list(list []token) (why []string) {
 		switch f := strings.ToUpper(list[i-1].text); f {
 		case "MIN", "MAX", "SUM", "AVG":
 			why = append(why, j.aggregate(f, call(list, i))...)
+		case "VAR_POP", "VAR_SAMP", "STDDEV_POP", "STDDEV_SAMP", "COVAR_POP", "COVAR_SAMP", "CORR", "REGR_INTERCEPT", "REGR_R2", "REGR_SLOPE", "REGR_SXY":
+			why = append(why, j.overflows(call(list, i), 2)...)
 		case "COUNT":
 			if args := call(list, i); len(args) > 0 && args[0].is("DISTINCT") {
 				why = append(why, j.equal(args)...)
@@ -369,6 +374,13 @@ func (j *judge) equal(list []token) (why []string) {
 
 func (j *judge) aggregate(f string, args []token) (why []string) {
 	places, _ := j.places(args)
+	if f == "SUM" || f == "AVG" {
+		why = append(why, j.overflows(args, 1)...)
+	}
+	if f == "AVG" && len(places) > 0 && !slices.ContainsFunc(places, func(p place) bool { return !whole(p.col) }) &&
+		!slices.ContainsFunc(args, func(t token) bool { return t.is("FLOAT8") }) {
+		why = append(why, whyOf(places[0].table, places[0].col, meanWhy)...)
+	}
 	plain := !slices.ContainsFunc(args, func(t token) bool { return t.kind == sign })
 	for _, p := range places {
 		c := p.col
@@ -388,6 +400,26 @@ func (j *judge) aggregate(f string, args []token) (why []string) {
 		why = append(why, product(f, places, slices.ContainsFunc(args, func(t token) bool { return t.sign("*") }))...)
 	}
 	return why
+}
+
+// overflows says where doubles may become too large: powers is of how many of
+// them the result is a product.
+func (j *judge) overflows(args []token, powers int) (why []string) {
+	places, _ := j.places(args)
+	for _, p := range places {
+		why = append(why, whyOf(p.table, p.col, overflow(p.table, p.col, powers))...)
+	}
+	return why
+}
+
+// maxExponent is that of a double, with some to spare.
+const maxExponent = 300
+
+func overflow(t *sparkwright.Table, c *sparkwright.Column, powers int) string {
+	if digits, ok := largest(c); c.BaseType != "float8" || ok && powers*digits+rowDigits(t) < maxExponent {
+		return ""
+	}
+	return overflowWhy
 }
 
 // Spark reads what PostgreSQL's aggregates make of numeric as decimal(38,18).

@@ -90,7 +90,33 @@ var traps = []trap{
 			{"SELECT count(*) AS n FROM {t0} WHERE d > 1", `("2")`, "", ""},
 			{"SELECT count(*) AS n FROM {t0} WHERE d = CAST('NaN' AS DOUBLE)", `("1")`, "NaN", ""},
 			{"SELECT count(*) AS n FROM {t0} WHERE d = 0", `("1")`, "", ""},
-			{"SELECT sum(d) AS s FROM {t0}", `("NaN")`, "", ""},
+			{"SELECT sum(d) AS s FROM {t0}", `("NaN")`, "too large", ""},
+		},
+	},
+	{
+		"doubles that become too large", "CREATE TABLE t0 (d float8, n int); INSERT INTO t0 VALUES (1.7e308, 1), (1.7e308, 2)",
+		[]ask{
+			{"SELECT sum(d) AS s FROM {t0}", `("Infinity")`, "too large", ""},
+			{"SELECT avg(d) AS a FROM {t0}", `("Infinity")`, "too large", ""},
+			{"SELECT var_pop(d) AS a FROM {t0}", "", "too large", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE d * 2 > 3", `("2")`, "too large", ""},
+			{"SELECT n % 2 AS g, sum(d * 10) AS s FROM {t0} GROUP BY 1", `("0", "Infinity")("1", "Infinity")`, "too large", ""},
+			{"SELECT max(d) AS m, sum(n) AS s FROM {t0} WHERE d > 1", `("1.7E308", "3")`, "", ""},
+		},
+	},
+	{
+		"sums of doubles", "CREATE TABLE t0 (d float8); INSERT INTO t0 VALUES (0.1), (0.2), (0.3)",
+		[]ask{{"SELECT sum(d) AS s, avg(d) AS a FROM {t0}", "", "", ""}},
+	},
+	{ // 40000 / 3: PostgreSQL's numeric ends as 13333.333333333333, the double nearest to it is another one
+		"means of whole numbers", "CREATE TABLE t0 (s smallint, i int, b bigint); INSERT INTO t0 VALUES (13333, 13333, 13333), (13333, 13333, 13333), (13334, 13334, 13334)",
+		[]ask{
+			{"SELECT avg(i) AS a FROM {t0}", `("13333.333333333334")`, "mean of whole numbers", ""},
+			{"SELECT avg(s) AS a, avg(b) AS b FROM {t0}", `("13333.333333333334", "13333.333333333334")`, "mean of whole numbers", ""},
+			{"SELECT avg(i + 1) AS a FROM {t0}", `("13334.333333333334")`, "mean of whole numbers", ""},
+			{"SELECT avg(CASE WHEN i > 0 THEN b END) AS a FROM {t0}", `("13333.333333333334")`, "mean of whole numbers", ""},
+			{"SELECT avg(CAST(i AS DOUBLE)) AS a FROM {t0}", `("13333.333333333334")`, "", ""},
+			{"SELECT sum(i) AS s, count(*) AS n FROM {t0}", `("40000", "3")`, "", ""},
 		},
 	},
 	{
