@@ -98,6 +98,7 @@ soak: build ## the long tests: hundreds of killed processes, with Spark, KILLS=2
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
 	$(GO) test -tags soak -count=1 -timeout 1h -v -run 'TestConformance' ./internal/executor/emrserverless
 	SPARKWRIGHT_SOAK_KILLS=$(KILLS) $(GO) test -tags soak -count=1 -timeout 4h -v -run 'Soak' ./internal/fake/lab
+	$(GO) test -tags soak -count=1 -timeout 4h -v -run 'TestSoakParity' ./internal/readplan
 	$(GO) test -run none -fuzz FuzzCheck -fuzztime 10m ./internal/sqlguard
 	for f in FuzzClient FuzzFrames FuzzScan; do $(GO) test -run none -fuzz $$f\$$ -fuzztime 5m ./internal/broker || exit 1; done
 	$(MAKE) fuzz FUZZ=10m

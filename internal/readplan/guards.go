@@ -157,8 +157,8 @@ func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 	if whole(c) {
 		hold(meanWhy, Guard{Aggregates: w.has("avg", "mean", "describe", "summary")})
 	}
-	computes := w.has("*", "/", "+", "-")
-	hold(overflow(t, c, 2), Guard{Aggregates: computes || w.has("sum", "avg", "mean", "std", "var", "corr", "regr", "describe", "summary"), Filters: computes && filters})
+	products := w.has("*", "/", "+", "-")
+	hold(overflow(t, c, 2), Guard{Aggregates: products || w.has("sum", "avg", "mean", "std", "var", "corr", "regr", "describe", "summary"), Filters: products && filters})
 	switch {
 	case c.BaseType == "float4":
 		hold(realWhy, Guard{Aggregates: w.has("sum", "when", "describe", "summary"), Filters: filters})

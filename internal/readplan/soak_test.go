@@ -19,7 +19,7 @@ import (
 // As TestParity, with many more cases.
 func TestSoakParity(t *testing.T) { //nolint:paralleltest // one session
 	b := theBed(t)
-	parity(t, b, b.peer, "300")
+	parity(t, b, b.peer, "300", "0")
 }
 
 // As TestParity and TestTraps, with the views of a script for AWS on Spark 3.5.
@@ -34,7 +34,7 @@ func TestSoakParitySpark35(t *testing.T) { //nolint:paralleltest // one session
 			tt.ask(t, b, p, func(ask, *outcome) {})
 		})
 	}
-	parity(t, b, p, "100")
+	parity(t, b, p, "100", "0")
 }
 
 // spark35 is a session of the Spark that AWS has.
