@@ -35,6 +35,9 @@ RESERVE = 10
 # What the logs of a job say whose function is too small for it.
 TOO_SMALL = ("OutOfMemoryError", "No space left on device", "Errno 28", "exit code 137", "Cannot allocate memory")
 
+# Below it /tmp is full, in bytes.
+MIN_DISK = 512 * 1024
+
 _aws = Config(connect_timeout=10, read_timeout=30, retries={"max_attempts": 4, "mode": "standard"})
 
 
@@ -95,12 +98,14 @@ def _run(script, scratch, seconds):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(job.pid, signal.SIGKILL)
             job.wait()
-    text = _tail(log)
+    text, full = _tail(log), shutil.disk_usage(scratch).free < MIN_DISK
     if code is None:
         return {"status": "error", "message": "resources: task timed out after %d s" % seconds, "log": text}
     if code == 0:
         return {"status": "success", "message": "", "log": text}
     small = [sign for sign in TOO_SMALL if sign in text]
+    if full and not small:  # there was none for the log either
+        small = ["No space left on device"]
     if small or code in (137, -9):
         return {"status": "error", "message": "resources: " + (small or ["signal: killed"])[0], "log": text}
     return {"status": "error", "message": "the job ended with exit code %d" % code, "log": text}

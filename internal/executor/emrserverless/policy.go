@@ -58,10 +58,8 @@ func (e *Executor) render(role arn.ARN, job *sparkwright.Job, coarse int) (strin
 			reads = append(reads, s3(bucket, "/*"))
 			return
 		}
-		reads = append(reads, s3(bucket, "/"+key+"/*"))
-		if !strings.HasSuffix(url, "/") { // one object, or a directory
-			reads = append(reads, s3(bucket, "/"+key))
-		}
+		// One object, or a directory, which Spark looks at without its slash first.
+		reads = append(reads, s3(bucket, "/"+key+"/*"), s3(bucket, "/"+key))
 	}
 	for _, url := range []string{job.Placement.Driver, job.Modules} {
 		if bucket, key, ok := awscloud.SplitS3(url); ok {

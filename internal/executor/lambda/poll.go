@@ -43,6 +43,9 @@ func (e *Executor) Poll(ctx context.Context, h sparkwright.Handle, sink sparkwri
 	case out.State == "": // no trace in S3
 		out = sparkwright.Outcome{State: sparkwright.AttemptFailed, Fault: e.fault(&c.answer)}
 	}
+	if out.State == sparkwright.AttemptFailed && out.Fault.Class != ResourceClass && strings.HasPrefix(c.answer.Message, "resources:") {
+		out.Fault = resources(c.answer.Message) // the job itself has seen only what followed from it
+	}
 	if out.Fault != nil && c.answer.Log != "" { // else what the job said of its causes
 		out.Fault.Log = c.answer.Log
 	}

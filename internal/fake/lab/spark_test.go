@@ -212,7 +212,7 @@ func TestLambdaRunsTheScript(t *testing.T) { //nolint:paralleltest // one Spark 
 	job := awsJob(t, "r-lambda", "spark", "", jobscript.AWSSpec{
 		Analysis: `result = spark.sql("SELECT count(*) AS n FROM products")`, Reads: []readplan.Read{glueRead(t, l)},
 	})
-	f := startFunction(t, rt.SparkHome, 300, append(l.Env(), rt.Env()...))
+	f := startFunction(t, l, rt.SparkHome, 5*time.Minute, append(l.Env(), rt.Env()...))
 	status, message, log := f.invoke(t, map[string]any{
 		"spark_code": job.Attempt.Script, "s3_output_path": job.Location, "run_id": job.Attempt.RunID, "attempt_id": job.Attempt.ID,
 	})
