@@ -78,6 +78,11 @@ func (a *app) serve(ctx context.Context, l *listening) error {
 		return err
 	}
 	if agent != nil {
+		var c *cloud
+		if c, err = newCloud(ctx, set); err != nil {
+			return err
+		}
+		agent.History = &delegations{runs: svc, sessions: cfg.Sessions, arn: set.Spark.SupervisorARN, load: c.load}
 		cfg.Delegate = func(next http.Handler) http.Handler { agent.Next = next; return agent }
 	}
 	if err = svc.Start(ctx); err != nil {

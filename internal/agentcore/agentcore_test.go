@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -20,41 +19,15 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/agentcore"
+	fake "github.com/sparkwright/sparkwright/internal/fake/agentcore"
 )
 
-const runtimeARN = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/spark_supervisor_agent-x"
-
-// core is AgentCore with one runtime: it passes invocations on to a container.
-type core struct {
-	*httptest.Server
-
-	mu       sync.Mutex
-	sessions []string
-	throttle int
-}
+// core is AgentCore with one runtime.
+type core struct{ *fake.Core }
 
 func newCore(t *testing.T, container http.Handler) *core {
 	t.Helper()
-	c := &core{}
-	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		c.sessions = append(c.sessions, r.Header.Get("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"))
-		refuse := c.throttle > 0
-		c.throttle--
-		c.mu.Unlock()
-		if refuse {
-			w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
-			w.WriteHeader(http.StatusTooManyRequests)
-			_, _ = io.WriteString(w, `{"message":"slow down"}`)
-			return
-		}
-		if want := "/runtimes/" + url.QueryEscape(runtimeARN) + "/invocations"; !strings.EqualFold(r.URL.EscapedPath(), want) || r.URL.Query().Get("qualifier") != "DEFAULT" {
-			t.Errorf("called %s?%s", r.URL.EscapedPath(), r.URL.RawQuery)
-		}
-		in := r.Clone(r.Context())
-		in.URL = &url.URL{Path: "/invocations"}
-		container.ServeHTTP(w, in)
-	}))
+	c := &core{fake.Start(container)}
 	t.Cleanup(c.Close)
 	return c
 }
@@ -62,7 +35,7 @@ func newCore(t *testing.T, container http.Handler) *core {
 func (c *core) client() *agentcore.Client {
 	return agentcore.NewClient(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &c.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
-	}, runtimeARN)
+	}, fake.ARN)
 }
 
 // service stands for the reference endpoints behind an agent.
@@ -109,7 +82,7 @@ func TestAgentCarriesOut(t *testing.T) {
 	t.Parallel()
 	s := &service{answer: good}
 	c := newCore(t, newAgent(s))
-	c.throttle = 1
+	c.Throttle(1)
 	got, err := c.client().Run(t.Context(), "s1", payload())
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +102,7 @@ func TestAgentCarriesOut(t *testing.T) {
 	if s.config["jdbc_driver_path"] != "s3://b/x.jar" {
 		t.Errorf("config %v", s.config)
 	}
-	for _, id := range c.sessions {
+	for _, id := range c.Sessions() {
 		if len(id) < 33 || !strings.Contains(id, "s1") {
 			t.Errorf("session id %q", id)
 		}

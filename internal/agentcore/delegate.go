@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,11 +23,31 @@ type Delegate struct {
 	// Config is what goes along: the settings of Spark, for PostgreSQL tables
 	// those of its application.
 	Config func(postgres bool) map[string]any
-	Log    *slog.Logger
+	// History has what is handed over among this server's runs; nil = it is kept
+	// by the agent alone.
+	History History
+	Log     *slog.Logger
 
 	mu    sync.Mutex
 	asked time.Time
 	ours  bool
+}
+
+// History keeps the runs that the agent carries out.
+type History interface {
+	// Carry records a run, has carry hand it over, records what comes of it, and
+	// returns the agent's result object with this server's run_id in it. The run
+	// goes on when ctx ends.
+	Carry(ctx context.Context, h Handed, carry func(ctx context.Context) (json.RawMessage, error)) (json.RawMessage, error)
+}
+
+// Handed is a request that is handed over, as far as a history tells of it.
+type Handed struct {
+	Session    string
+	Question   string
+	Code       string // a script or an analysis
+	Tables     []string
+	OutputPath string
 }
 
 // believed is how long an answer of the handshake is believed.
@@ -83,7 +104,13 @@ func (d *Delegate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if len(postgres) == 0 {
 			platform, _ = in["execution_platform"].(string)
 		}
-		result, err = d.Client.Run(r.Context(), sessionID, d.payload(in, execute, len(postgres) > 0))
+		payload := d.payload(in, execute, len(postgres) > 0)
+		run := func(ctx context.Context) (json.RawMessage, error) { return d.Client.Run(ctx, sessionID, payload) }
+		if d.History == nil {
+			result, err = run(r.Context())
+		} else {
+			result, err = d.History.Carry(r.Context(), handed(in, sessionID), run)
+		}
 	}
 	if err != nil {
 		reply(w, http.StatusOK, map[string]any{"success": false, "error": told(err)})
@@ -113,6 +140,37 @@ func selfContained(in map[string]any, execute bool) bool {
 		}
 	}
 	return prompt != "" && len(postgres)+len(glue) > 0
+}
+
+// handed is what a history tells of a request.
+func handed(in map[string]any, sessionID string) Handed {
+	h := Handed{Session: sessionID}
+	h.Question, _ = in["prompt"].(string)
+	h.Code, _ = in["spark_code"].(string)
+	h.OutputPath, _ = in["s3_output_path"].(string)
+	for _, t := range list(in, "selected_postgres_tables") {
+		h.Tables = append(h.Tables, named(t, "", "connection_name", "schema", "table"))
+	}
+	for _, t := range list(in, "selected_tables") {
+		h.Tables = append(h.Tables, named(t, "glue.", "database", "table"))
+	}
+	return h
+}
+
+// named is the name of a table of which a request has a dict.
+func named(dict any, prefix string, keys ...string) string {
+	table, _ := dict.(map[string]any)
+	parts := make([]string, 0, len(keys))
+	for _, key := range keys {
+		part, _ := table[key].(string)
+		parts = append(parts, part)
+	}
+	return prefix + strings.Join(parts, ".")
+}
+
+func list(in map[string]any, key string) []any {
+	l, _ := in[key].([]any)
+	return l
 }
 
 // payload is what the reference sends to its agent.
