@@ -21,6 +21,13 @@ const placed: Record<string, string> = {
 
 export const executorName = (executor: string): string => placed[executor] ?? executor;
 
+/** It depends on the question. A phone has room for the less of it. */
+const either = (
+  <>
+    <span className={classes.wide}>Local </span>Spark or PostgreSQL<span className={classes.wide}> itself</span>
+  </>
+);
+
 /** Where the question would run, why there, and what it may cost; and the choice of another place. */
 export function Engine({ connection, tables }: { connection: string; tables: readonly string[] }) {
   const d = useDraft();
@@ -33,7 +40,7 @@ export function Engine({ connection, tables }: { connection: string; tables: rea
   };
   const plan = useQuery({ ...planQuery(asked), enabled: connection !== "" || tables.length > 0 });
   const executors = meta.data?.executors ?? [];
-  const label = plan.data ? executorName(plan.data.placement.executor) + (plan.data.direct ? " or PostgreSQL itself" : "") : d.executor ? names[d.executor] : "Where it fits";
+  const label = plan.data?.direct ? either : plan.data ? executorName(plan.data.placement.executor) : d.executor ? names[d.executor] : "Where it fits";
   const choose = (value: string) => draft.set({ executor: executors.find((e) => e.name === value)?.name ?? "" });
   return (
     <Popover position="bottom-end" width={320} withinPortal trapFocus returnFocus>
