@@ -170,3 +170,17 @@ func TestAnnotatedScriptIsCurrent(t *testing.T) {
 		t.Errorf("docs/emr-script.md is old:\n%s", diff)
 	}
 }
+
+// Spark 3.5 hands aggregates and first rows over unless it is told not to.
+func TestAWSScriptHoldsBack(t *testing.T) {
+	t.Parallel()
+	spec := postgresSpec()
+	spec.Connections[0].Guard = readplan.Guard{Aggregates: true, Limits: true, Why: []string{"a test"}}
+	got, err := jobscript.RenderAWS(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(got, `("Aggregate", "false"), ("Limit", "false"), ("Offset", "false")`) {
+		t.Error("nothing keeps Spark from handing over what is held back")
+	}
+}
