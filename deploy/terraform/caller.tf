@@ -3,7 +3,7 @@
 locals {
   caller_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "Jobs"
         Effect   = "Allow"
@@ -64,6 +64,11 @@ locals {
         ]
         Resource = ["*"]
       },
-    ]
+      ], [for arns in [local.iam_login_arns] : {
+        Sid      = "DatabaseLogins" # the catalog is read with them
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = arns
+    } if length(arns) > 0])
   })
 }

@@ -95,6 +95,22 @@ resource "aws_iam_role_policy" "execution_secrets" {
   })
 }
 
+# Jobs make the token for these logins themselves.
+resource "aws_iam_role_policy" "execution_database" {
+  count = length(var.iam_logins) > 0 ? 1 : 0
+  name  = "EMRServerlessDatabasePolicy"
+  role  = aws_iam_role.execution.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["rds-db:connect"]
+      Resource = local.iam_login_arns
+    }]
+  })
+}
+
 # Standard jobs have a role of their own: what they run can read no database secret.
 resource "aws_iam_role" "standard" {
   name               = "EMRServerlessStandardRole"

@@ -20,5 +20,7 @@ locals {
   secrets_prefix  = "spark/postgres/"
   secrets_pattern = "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secrets_prefix}*"
 
+  iam_login_arns = [for login in var.iam_logins : "arn:${local.partition}:rds-db:${local.region}:${local.account}:dbuser:${login}"]
+
   tags = merge({ application = "sparkwright" }, var.tags)
 }

@@ -53,6 +53,17 @@ variable "connections" {
   }
 }
 
+variable "iam_logins" {
+  description = "Logins to RDS by IAM instead of a password, as RESOURCE_ID/USER: cluster-ABCDEF0123456789/sparkwright_reader."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for login in var.iam_logins : can(regex("^(db|cluster|prx)-[A-Za-z0-9]+/[^/*]+$", login))])
+    error_message = "A login is a resource id (db-, cluster- or prx-), a slash, and one user."
+  }
+}
+
 variable "driver_jar" {
   description = "Path of postgresql-42.7.8.jar on this machine: the one below the runtime directory of Sparkwright, or from Maven Central."
   type        = string

@@ -300,6 +300,38 @@ func TestSecretsPolicy(t *testing.T) {
 	}
 }
 
+// Logins by IAM are allowed to PostgreSQL jobs and to the server, each by itself; without them nobody may log in so.
+func TestIAMLogins(t *testing.T) {
+	t.Parallel()
+	const login = "cluster-AB12/reader"
+	with := evaluate(t, map[string]cty.Value{"iam_logins": cty.ListVal([]cty.Value{cty.StringVal(login)})})
+	want := "arn:aws:rds-db:" + region + ":" + account + ":dbuser:" + login
+	if got := logins(t, attribute(t, with, "aws_iam_role_policy.execution_database", 0, "policy")); got != want {
+		t.Errorf("jobs may log in as %q, want %q", got, want)
+	}
+	if got := logins(t, with.Outputs["caller_policy"].AsString()); got != want {
+		t.Errorf("the server may log in as %q, want %q", got, want)
+	}
+	without := evaluate(t, nil)
+	if n := without.Resources["aws_iam_role_policy.execution_database"].LengthInt(); n != 0 {
+		t.Errorf("%d policies without logins", n)
+	}
+	if got := logins(t, without.Outputs["caller_policy"].AsString()); got != "" {
+		t.Errorf("the server may log in as %q without being told so", got)
+	}
+}
+
+// logins are the resources of rds-db:connect.
+func logins(t *testing.T, text string) string {
+	t.Helper()
+	for _, s := range policyOf(t, text).Statement {
+		if strings.Join(texts(s.Action), " ") == "rds-db:connect" {
+			return strings.Join(texts(s.Resource), " ")
+		}
+	}
+	return ""
+}
+
 // No policy of the standard role, or of Lambda, names Secrets Manager or all services.
 func TestStandardJobsCannotReadSecrets(t *testing.T) {
 	t.Parallel()
