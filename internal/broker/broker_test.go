@@ -2,12 +2,15 @@ package broker_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -288,6 +291,73 @@ func TestClientCancels(t *testing.T) {
 	if n := value[int](t, conn, "SELECT 1"); n != 1 {
 		t.Error("unusable after a cancel")
 	}
+}
+
+// PostgreSQL overhears a cancel that comes between two messages: it is sent
+// again while the statement goes on.
+func TestCancelThatIsOverheard(t *testing.T) {
+	t.Parallel()
+	cfg, err := login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heard atomic.Int32
+	cfg.Host, cfg.Port = overhearing(t, net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port))), &heard)
+	cfg.Fallbacks = nil
+	b := begin(t, broker.Limits{}, cfg)
+	conn := b.client(t, "")
+	done := make(chan error, 1)
+	go func() { _, e := conn.Exec(context.Background(), slow); done <- e }()
+	eventually(t, "the statement runs", func() bool { return b.backends(t, "active") == 1 })
+	if err = conn.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err = <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the statement goes on")
+	}
+	if sqlState(err) != "57014" || heard.Load() < 2 {
+		t.Errorf("error %v, %d requests", err, heard.Load())
+	}
+}
+
+// overhearing hands everything on to a server but the first cancel request.
+func overhearing(t *testing.T, to string, heard *atomic.Int32) (host string, port uint16) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	const cancelRequest = 80877102
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer in.Close() //nolint:errcheck // it is over
+				start := make([]byte, 8)
+				if _, err := io.ReadFull(in, start); err != nil || binary.BigEndian.Uint32(start[4:]) == cancelRequest && heard.Add(1) == 1 {
+					return
+				}
+				out, err := new(net.Dialer).DialContext(context.Background(), "tcp", to)
+				if err != nil {
+					return
+				}
+				defer out.Close() //nolint:errcheck // it is over
+				if _, err = out.Write(start); err != nil {
+					return
+				}
+				go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+				_, _ = io.Copy(in, out)
+			}()
+		}
+	}()
+	at := l.Addr().(*net.TCPAddr)
+	return "127.0.0.1", at.AddrPort().Port()
 }
 
 // A client that goes away takes its statement with it.

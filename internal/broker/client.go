@@ -62,9 +62,10 @@ type client struct {
 
 	cancelled atomic.Bool // a cancel request was sent upstream
 
-	mu   sync.Mutex
-	up   *upstream
-	busy bool
+	mu    sync.Mutex
+	up    *upstream
+	busy  bool
+	turns int // how often it was busy
 }
 
 func newClient(s *Session, conn net.Conn) *client {
@@ -298,21 +299,43 @@ func (c *client) watch() {
 	}()
 }
 
+// insistEvery is how often a cancel is sent again while its statement goes on:
+// PostgreSQL overhears one that comes between two messages.
+const insistEvery = 250 * time.Millisecond
+
 // cancelUpstream stops the statement that PostgreSQL carries out for the client.
 func (c *client) cancelUpstream() {
-	c.mu.Lock()
-	up, busy := c.up, c.busy
-	c.mu.Unlock()
-	if up != nil && busy {
-		c.cancelled.Store(true)
-		up.cancel()
+	up, turn, busy := c.working()
+	if up == nil || !busy {
+		return
 	}
+	c.cancelled.Store(true)
+	up.cancel()
+	go func() {
+		for range time.Tick(insistEvery) {
+			if now, same, busy := c.working(); now != up || same != turn || !busy {
+				return
+			}
+			up.cancel()
+		}
+	}()
+}
+
+// working tells whether PostgreSQL does something for the client now, and in
+// which of the client's turns.
+func (c *client) working() (up *upstream, turn int, busy bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.up, c.turns, c.busy
 }
 
 func (c *client) setBusy(busy bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = busy
+	if busy {
+		c.turns++
+	}
 }
 
 // endGrace is how long a client that is ended may take to hear why.
@@ -322,9 +345,7 @@ const endGrace = time.Second
 func (c *client) end() {
 	c.cancelUpstream()
 	grace := time.Now().Add(endGrace)
-	c.mu.Lock()
-	up, busy := c.up, c.busy
-	c.mu.Unlock()
+	up, _, busy := c.working()
 	if !busy {
 		grace = time.Now()
 	}

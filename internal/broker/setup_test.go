@@ -71,7 +71,17 @@ func setup(t *testing.T, lim broker.Limits) *bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, err := pgx.ConnectConfig(t.Context(), cfg)
+	return begin(t, lim, cfg)
+}
+
+// begin has the broker reach the server by cfg.
+func begin(t *testing.T, lim broker.Limits, cfg *pgx.ConnConfig) *bundle {
+	t.Helper()
+	own, err := login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := pgx.ConnectConfig(t.Context(), own)
 	if err != nil {
 		t.Fatal(err)
 	}
