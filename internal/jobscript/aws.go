@@ -127,9 +127,9 @@ func RenderAWS(spec AWSSpec) (string, error) {
 		given[c.Name] = c.Snapshot
 		for j := range spec.Reads {
 			if r := spec.Reads[j]; r.Table.Connection == c.Name && !fromFiles(&r.Table) {
-				cv.Reads = append(cv.Reads, awsReadView{
-					readView: viewRead(cv.Catalog, r), Table: quote(r.Table.Schema) + "." + quote(r.Table.Name),
-				})
+				v := awsReadView{readView: viewRead(cv.Catalog, readplan.ForSpark35(r)), Table: quote(r.Table.Schema) + "." + quote(r.Table.Name)}
+				v.Filters = c.Guard.Filters
+				cv.Reads = append(cv.Reads, v)
 			}
 		}
 		view.Connections = append(view.Connections, cv)

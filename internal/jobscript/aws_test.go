@@ -184,3 +184,34 @@ func TestAWSScriptHoldsBack(t *testing.T) {
 		t.Error("nothing keeps Spark from handing over what is held back")
 	}
 }
+
+// Spark 3.5 drops a time's fraction of a second and refuses a negative scale:
+// such tables are read by a query, in parallel and with what is held back as ever.
+func TestTablesThatSpark35ReadsByQuery(t *testing.T) {
+	t.Parallel()
+	spec := postgresSpec()
+	spec.Connections[0].Guard = readplan.Guard{Filters: true, Why: []string{"a test"}}
+	for _, tt := range []struct {
+		column sparkwright.Column
+		query  string
+	}{
+		{sparkwright.Column{Name: "opens", Type: "time without time zone", BaseType: "time"}, `SELECT \"id\", DATE '1970-01-01' + \"opens\" AS \"opens\" FROM`},
+		{sparkwright.Column{Name: "about", Type: "numeric(5,-2)", BaseType: "numeric"}, `SELECT \"id\" FROM`},
+		{sparkwright.Column{Name: "price", Type: "numeric(5,2)", BaseType: "numeric"}, ""},
+	} {
+		table := sparkwright.Table{
+			Connection: "aurora", Schema: "public", Name: "shops", View: "shops", Bytes: 1 << 30, PrimaryKey: []string{"id"}, Kind: sparkwright.KindTable,
+			Columns: []sparkwright.Column{{Name: "id", Type: "bigint", BaseType: "int8", Stats: &sparkwright.ColumnStats{Histogram: []string{"1", "500", "1000"}}}, tt.column},
+		}
+		spec.Reads = readplan.Plan(&sparkwright.Catalog{Tables: []sparkwright.Table{table}}, nil, readplan.Options{Cores: 2})
+		script, err := jobscript.RenderAWS(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, views, _ := strings.Cut(script, "def _views_0(")
+		byQuery := strings.Contains(views, `pushDownPredicate="false", partitionColumn="id",`) && strings.Contains(views, "dbtable=\"("+tt.query)
+		if byQuery != (tt.query != "") || strings.Count(views, "numPartitions") != 1 {
+			t.Errorf("%s:\n%s", tt.column.Type, views)
+		}
+	}
+}

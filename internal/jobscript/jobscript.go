@@ -208,7 +208,11 @@ func viewRead(catalog string, r readplan.Read) readView {
 	if r.ByQuery {
 		var names []string
 		for _, c := range r.Kept() {
-			names = append(names, quotePG(c.Name))
+			name := quotePG(c.Name)
+			if c.Moment {
+				name = "DATE '1970-01-01' + " + name + " AS " + name
+			}
+			names = append(names, name)
 		}
 		v.Query = fmt.Sprintf("(SELECT %s FROM %s.%s) AS t", strings.Join(names, ", "), quotePG(r.Table.Schema), quotePG(r.Table.Name))
 		v.Source = v.Query

@@ -18,6 +18,7 @@ package readplan
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
@@ -85,6 +86,13 @@ func (r *Read) Kept() []SparkColumn {
 		}
 	}
 	return kept
+}
+
+// ForSpark35 is the read as Spark 3.5 needs it: by a query where it does not
+// read the table's columns as they are.
+func ForSpark35(r Read) Read {
+	r.ByQuery = r.ByQuery || slices.ContainsFunc(r.Columns, func(c SparkColumn) bool { return c.Query35 })
+	return r
 }
 
 // Plan decides for every table of the catalog that has a View set and is in

@@ -34,7 +34,9 @@ func TestSoakParitySpark35(t *testing.T) { //nolint:paralleltest // one session
 			tt.ask(t, b, p, func(ask, *outcome) {})
 		})
 	}
-	parity(t, b, p, "100", "0")
+	t.Run("drawn", func(t *testing.T) { //nolint:paralleltest // one session
+		parity(t, b, p, "100", "0")
+	})
 }
 
 // spark35 is a session of the Spark that AWS has.

@@ -19,6 +19,12 @@ type SparkColumn struct {
 	// Unloadable is set with Skip when the column keeps Spark from loading the
 	// table's schema at all, so that the other columns need a query.
 	Unloadable bool
+	// Moment is set for a time of day: in a query it is that moment of 1970-01-01,
+	// to the microsecond.
+	Moment bool
+	// Query35 is set where Spark 3.5 needs a query: its readers of tables drop a
+	// time's fraction of a second, and refuse the schema of a negative scale.
+	Query35 bool
 }
 
 // maxPrecision is the largest precision of Spark's DecimalType.
@@ -43,6 +49,9 @@ func SparkType(col *sparkwright.Column) SparkColumn {
 	switch base {
 	case "numeric":
 		out.Type, out.Skip = numericType(col.Type)
+		out.Query35 = strings.Contains(col.Type, ",-")
+	case "time":
+		out.Type, out.Moment, out.Query35 = scalar["time"], !isArray, !isArray
 	case "timetz":
 		out.Type, out.Skip = "timestamp", "Spark reads time with time zone as a moment of 1970"
 	case "bit", "varbit":
