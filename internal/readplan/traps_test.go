@@ -174,6 +174,13 @@ var traps = []trap{
 		},
 	},
 	{
+		"bytes", `CREATE TABLE t0 (b bytea); INSERT INTO t0 VALUES ('\x01'), ('\xff00'), (NULL)`,
+		[]ask{
+			{"SELECT count(*) AS n FROM {t0} WHERE b = X'01'", `("1")`, "", ""},
+			{"SELECT count(*) AS n FROM {t0} WHERE b <=> X'FF00'", `("1")`, "", ""},
+		},
+	},
+	{
 		"uuid", "CREATE TABLE t0 (u uuid); INSERT INTO t0 VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11')",
 		[]ask{
 			{"SELECT count(*) AS n FROM {t0} WHERE u = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", `("1")`, "", ""},
