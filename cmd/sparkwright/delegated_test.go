@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,10 +92,7 @@ func TestDelegatedRunsAreInTheHistory(t *testing.T) {
 // agent starts sparkwright agent in a data directory of its own.
 func agent(t *testing.T) *url.URL {
 	t.Helper()
-	self, err := exec.LookPath("sparkwright") // TestMain puts it there
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := filepath.Join(program(t), "sparkwright")
 	cmd := exec.Command(self, "agent", "--addr", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "SPARKWRIGHT_HOME="+newHome(t), "SPARKWRIGHT_SPARK_DRIVER_MEMORY=1g")
 	stderr, err := cmd.StderrPipe()

@@ -18,10 +18,7 @@ import (
 // environment in another shell, a server there, and the plain client against it.
 func TestScriptAgainstKeptEmulator(t *testing.T) {
 	home := newHome(t)
-	self, err := exec.LookPath("sparkwright") // TestMain puts it there
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := filepath.Join(program(t), "sparkwright")
 	cmd := exec.Command(self, "emulate", "emr-serverless", "--keep", "--", "true")
 	cmd.Env = append(os.Environ(), "SPARKWRIGHT_HOME="+home)
 	cmd.Stderr = os.Stderr

@@ -34,7 +34,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t)
+	s := serveIn(t, newHome(t))
 	script := exec.CommandContext(t.Context(), node, filepath.Join("..", "..", "web", "e2e", "page.mjs"))
 	script.Env = append(os.Environ(), "SPARKWRIGHT_URL="+s.url, "CHROMIUM="+chromium, "SPARKWRIGHT_E2E_OUT="+out)
 	said, err := script.CombinedOutput()

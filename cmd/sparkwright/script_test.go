@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -95,17 +97,39 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// program builds the program as users have it and returns its directory. The
-// race detector would have each of the scripts' hundred commands take seconds
-// to start; servers are tested with it elsewhere.
+// program is the directory of the program as users have it. The race detector
+// would have each of the tests' hundred processes take seconds to start; raced
+// is for the one server that all routes are asked of.
 func program(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "sparkwright"), ".")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
+	dir, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return dir
+}
+
+// built makes the program once. It stays, as what make build makes does.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := filepath.Abs(filepath.Join("..", "..", "bin", "test"))
+	if err != nil {
+		return "", err
+	}
+	text, err := exec.Command("go", "build", "-o", filepath.Join(dir, "sparkwright"), ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, text)
+	}
+	return dir, nil
+})
+
+// raced is the program with the race detector: this test binary itself.
+func raced(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("sparkwright") // TestMain puts it there
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // s3ForScripts is where an S3 is that has clicks in two objects.

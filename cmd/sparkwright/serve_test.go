@@ -46,7 +46,7 @@ func TestServe(t *testing.T) { //nolint:tparallel // its parts share the server
 	t.Parallel()
 	testkit.Runtime(t)
 	conn, _ := ordersDatabase(t)
-	s := serve(t)
+	s := serveBy(t, raced(t), newHome(t))
 	t.Run("reference client", func(t *testing.T) { s.referenceClient(t, conn) }) //nolint:paralleltest // they share the server
 	t.Run("api", func(t *testing.T) { s.api(t, conn) })                          //nolint:paralleltest // they share the server
 	if strings.Contains(s.said(), "canary-pw") {
@@ -121,13 +121,6 @@ func (s *testServer) said() string {
 	return s.log.String()
 }
 
-// serve starts sparkwright serve in a data directory of its own. It ends with
-// the test, as by SIGTERM.
-func serve(t *testing.T) *testServer {
-	t.Helper()
-	return serveIn(t, newHome(t))
-}
-
 // newHome is a data directory with the runtime.
 func newHome(t *testing.T) string {
 	t.Helper()
@@ -138,14 +131,16 @@ func newHome(t *testing.T) string {
 	return home
 }
 
-// serveIn starts it in a data directory, with these variables besides.
+// serveIn starts sparkwright serve in a data directory, with these variables
+// besides. It ends with the test, as by SIGTERM.
 func serveIn(t *testing.T, home string, env ...string) *testServer {
 	t.Helper()
-	self, err := exec.LookPath("sparkwright") // TestMain puts it there
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "serve", "--port", "0")
+	return serveBy(t, filepath.Join(program(t), "sparkwright"), home, env...)
+}
+
+func serveBy(t *testing.T, binary, home string, env ...string) *testServer {
+	t.Helper()
+	cmd := exec.Command(binary, "serve", "--port", "0")
 	cmd.Env = append(append(os.Environ(), "SPARKWRIGHT_HOME="+home, "SPARKWRIGHT_SPARK_MASTER=local[2]", "SPARKWRIGHT_SPARK_DRIVER_MEMORY=1g"), env...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

@@ -20,10 +20,7 @@ func bundleOf(t *testing.T, home, log string) map[string]string {
 	if err := os.WriteFile(logFile, []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	self, err := exec.LookPath("sparkwright") // TestMain puts it there
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := filepath.Join(program(t), "sparkwright")
 	cmd := exec.CommandContext(t.Context(), self, "support-bundle", file, "--log", logFile)
 	cmd.Env = append(os.Environ(), "SPARKWRIGHT_HOME="+home)
 	if out, problem := cmd.CombinedOutput(); problem != nil {
