@@ -67,7 +67,7 @@ UNRACED := -gcflags=modernc.org/...=-race=false -gcflags=github.com/tetratelabs/
 
 test-go: build chromium
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	$(GO) test -race $(UNRACED) -p 3 -timeout 30m ./...
+	$(GO) test -race $(UNRACED) -p 3 -timeout 50m ./...
 
 lint-web: $(WEB_NODE)
 	cd web && npm run --silent check && npm run --silent lint
@@ -101,6 +101,8 @@ soak: build ## the long tests: hundreds of killed processes, with Spark, KILLS=2
 	SPARKWRIGHT_SOAK_ROUNDS=1000 $(GO) test -count=1 -timeout 60m -run TestConsistentUnderWriters ./internal/broker
 	$(GO) test -tags soak -count=1 -timeout 1h -v -run 'TestConformance' ./internal/executor/emrserverless
 	SPARKWRIGHT_SOAK_KILLS=$(KILLS) $(GO) test -tags soak -count=1 -timeout 4h -v -run 'Soak' ./internal/fake/lab
+	SPARKWRIGHT_LONG=1 $(GO) test -count=1 -timeout 1h -run 'TestMoveFromLambda' ./cmd/sparkwright
+	SPARKWRIGHT_LONG=1 $(GO) test -count=1 -timeout 1h -run 'TestJobLogsInByIAM|TestLambdaRunsTheScript' ./internal/fake/lab
 	$(GO) test -tags soak -count=1 -timeout 4h -v -run 'TestSoakParity' ./internal/readplan
 	$(GO) test -run none -fuzz FuzzCheck -fuzztime 10m ./internal/sqlguard
 	for f in FuzzClient FuzzFrames FuzzScan; do $(GO) test -run none -fuzz $$f\$$ -fuzztime 5m ./internal/broker || exit 1; done

@@ -40,13 +40,17 @@ func TestMoveFromLambda(t *testing.T) {
 		timeout int // spark.lambda_timeout_seconds
 		cfg     lambda.Config
 		why     string // in the result.Reason; "" = it stays
+		long    bool
 	}{
 		{name: "enough", timeout: 280},
-		{name: "time", timeout: 3, why: "task timed out after 3 s"},
+		{name: "time", timeout: 3, why: "task timed out after 3 s", long: true},
 		{name: "memory", timeout: 280, cfg: lambda.Config{MemoryMB: 150}, why: "signal: killed"},
-		{name: "disk", timeout: 280, cfg: lambda.Config{DiskMB: 1}, why: "No space left on device"},
+		{name: "disk", timeout: 280, cfg: lambda.Config{DiskMB: 1}, why: "No space left on device", long: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.long {
+				testkit.Long(t)
+			}
 			cfg := tt.cfg
 			cfg.Install, cfg.Source, cfg.SparkHome = l.Install, source, emrSpark.SparkHome
 			cfg.Env, cfg.Timeout = append(append(l.Env(), emrSpark.Env()...), "SPARK_DRIVER_MEMORY=1g"), 5*time.Minute

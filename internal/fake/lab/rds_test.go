@@ -11,6 +11,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/diagnose"
 	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
 	"github.com/sparkwright/sparkwright/internal/fake/lab"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
 // byIAM is a job over order_details that logs in to RDS as user.
@@ -28,6 +29,7 @@ func byIAM(t *testing.T, l *lab.Lab, run, user string) sparkwright.Job {
 // with it; what RDS refuses is named by the diagnosis. No password and no
 // secret is anywhere.
 func TestJobLogsInByIAM(t *testing.T) { //nolint:paralleltest // one Spark at a time
+	testkit.Long(t)
 	l := sparkLab(t)
 	ctx := context.WithoutCancel(t.Context())
 	if err := asOwner(ctx, shared.pg, "CREATE ROLE reporter LOGIN IN ROLE rds_iam", "CREATE ROLE bystander LOGIN", "GRANT SELECT ON order_details TO reporter, bystander"); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/readplan"
+	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
 // The tests of this file run Spark 3.5 one after the other, against one AWS
@@ -204,6 +205,7 @@ func TestCancelledJobIsGone(t *testing.T) { //nolint:paralleltest // one Spark a
 
 // The script of a run over Glue, on Spark 3.5, in the function.
 func TestLambdaRunsTheScript(t *testing.T) { //nolint:paralleltest // one Spark at a time
+	testkit.Long(t)
 	l := sparkLab(t)
 	rt, err := localruntime.InstallEMR(t.Context(), install(t))
 	if err != nil {
