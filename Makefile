@@ -62,12 +62,9 @@ lint: lint-web $(TOOLS)/golangci-lint $(VENV)/.done
 	cd python && $(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy --strict sparkwright_client
 	$(VENV)/bin/ruff check $(PYTHON_BESIDE) && $(VENV)/bin/ruff format --check $(PYTHON_BESIDE)
 
-# The race detector looks at our code: inside SQLite's translation and the WebAssembly compiler it would take most of the time.
-UNRACED := -gcflags=modernc.org/...=-race=false -gcflags=github.com/tetratelabs/wazero/...=-race=false
-
 test-go: build chromium
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	$(GO) test -race $(UNRACED) -p 3 -timeout 50m ./...
+	$(GO) test -race -p 3 -timeout 50m ./...
 
 lint-web: $(WEB_NODE)
 	cd web && npm run --silent check && npm run --silent lint
