@@ -340,8 +340,14 @@ func checkUser(t *testing.T, uid uint32) {
 	}
 	_ = cmd.Process.Kill()
 	eventually(t, "PostgreSQL ends after its parent", func() bool { return !running(pid) })
-	// Root does not take over what a user has made.
-	if _, err := pgembed.Start(t.Context(), options(filepath.Join(theirs, "pg"))); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+	// Root does not take over what a user has made. PostgreSQL may be gone before
+	// the killed process is quite: then the directory is in use.
+	var err error
+	eventually(t, "the directory is free", func() bool {
+		_, err = pgembed.Start(t.Context(), options(filepath.Join(theirs, "pg")))
+		return err == nil || !strings.Contains(err.Error(), "is in use")
+	})
+	if err == nil || !strings.Contains(err.Error(), "belongs to another user") {
 		t.Errorf("start by root: %v", err)
 	}
 }
