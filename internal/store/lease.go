@@ -206,6 +206,19 @@ func (s *Store) TakeFree(ctx context.Context, server, runID string) (*Held, erro
 	return s.Take(ctx, server, runID, fence)
 }
 
+// Holds reports whether a lease is still the run's.
+func (s *Store) Holds(ctx context.Context, l Lease) (bool, error) {
+	var fence int64
+	err := s.read.QueryRowContext(ctx, `SELECT fence FROM runs WHERE id = ?`, l.RunID).Scan(&fence)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, interpretError("look at the run", err)
+	}
+	return fence == l.Fence, nil
+}
+
 // Retake ends the hold that a lost owner, or a lost job of the queue, has on a
 // run: the run gets a new fence and no owner, and enqueue puts it into the queue
 // with that fence, in one transaction. It reports false when the run has moved

@@ -180,6 +180,9 @@ func (s *Service) sayAlive(ctx context.Context) error {
 // others a quarter of a minute to notice; shorter sleeps are nobody's.
 const nap = 4 * time.Second
 
+// letGoTime is how long a ticket waits for what is just ending.
+const letGoTime = 50 * time.Millisecond
+
 // worker carries out tickets.
 type worker struct {
 	river.WorkerDefaults[ticket]
@@ -196,7 +199,11 @@ func (w *worker) Work(ctx context.Context, job *river.Job[ticket]) error {
 		return river.JobSnooze(min(rest, nap))
 	}
 	if !s.active.begin(job.Args.RunID) {
-		return nil // an earlier ticket of it is still under way here
+		// Who has the run here may have stored this ticket a moment ago, and lets go of it just now.
+		if now, err := s.cfg.Store.Holds(ctx, store.Lease{RunID: job.Args.RunID, Fence: job.Args.Fence}); err != nil || now {
+			return river.JobSnooze(letGoTime)
+		}
+		return nil
 	}
 	defer s.active.end(job.Args.RunID)
 	held, err := s.cfg.Store.Take(ctx, s.id, job.Args.RunID, job.Args.Fence)

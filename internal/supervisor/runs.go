@@ -218,7 +218,7 @@ func (s *Service) Cancel(ctx context.Context, id string) (*sparkwright.Run, erro
 		return run, nil
 	}
 	// Nothing of it is outside. When nobody has it just now, it ends here.
-	held, err := s.cfg.Store.TakeFree(ctx, s.id, run.ID)
+	held, free, err := s.takeFree(ctx, run.ID)
 	if errors.Is(err, store.ErrFenced) {
 		if run.State == sparkwright.RunAwaitingApproval { // the job that was asked for has been quicker
 			return s.ending(ctx, run)
@@ -228,6 +228,7 @@ func (s *Service) Cancel(ctx context.Context, id string) (*sparkwright.Run, erro
 	if err != nil {
 		return nil, err
 	}
+	defer free()
 	j := s.resume(held)
 	j.findReading(ctx)
 	n, err := j.cancelStep(ctx)
@@ -276,13 +277,14 @@ func (s *Service) Decide(ctx context.Context, id string, d sparkwright.Decision)
 	if d.CodeHash != codeHash(run.Analysis) {
 		return nil, conflict("the decision is about other code than the run has", "the code has changed, or code_hash is wrong")
 	}
-	held, err := s.cfg.Store.TakeFree(ctx, s.id, run.ID)
+	held, free, err := s.takeWaiting(ctx, run.ID)
 	if errors.Is(err, store.ErrFenced) {
 		return nil, conflict("run "+run.ID+" is being decided by somebody else", "")
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer free()
 	s.failpoint("decide:taken")
 	j := s.resume(held)
 	if codeHash(j.run.Analysis) != d.CodeHash || j.run.State != sparkwright.RunAwaitingApproval {
@@ -304,6 +306,40 @@ func (s *Service) Decide(ctx context.Context, id string, d sparkwright.Decision)
 	err = j.commit(ctx, next{step: stepApproval, yield: true})
 	s.failpoint("decide:stored")
 	return j.run, err
+}
+
+// takeFree takes a run that nobody has, so that the reconcile loop leaves it
+// alone until free is called. ErrFenced when somebody has it.
+func (s *Service) takeFree(ctx context.Context, id string) (held *store.Held, free func(), err error) {
+	if !s.active.begin(id) {
+		return nil, nil, store.ErrFenced
+	}
+	held, err = s.cfg.Store.TakeFree(ctx, s.id, id)
+	if err != nil {
+		s.active.end(id)
+		return nil, nil, err
+	}
+	return held, func() { s.active.end(id) }, nil
+}
+
+// takeWaiting takes a run that waits for approval. A job of the queue may just
+// be looking at it, and leaves it as it is.
+func (s *Service) takeWaiting(ctx context.Context, id string) (held *store.Held, free func(), err error) {
+	for end := time.Now().Add(endingTime); ; {
+		held, free, err = s.takeFree(ctx, id)
+		if !errors.Is(err, store.ErrFenced) || time.Now().After(end) {
+			return held, free, err
+		}
+		run, failed := s.cfg.Store.Run(ctx, id)
+		if failed != nil || run.State != sparkwright.RunAwaitingApproval {
+			return nil, nil, errors.Join(err, failed)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Pin implements sparkwright.Runs.
