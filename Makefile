@@ -7,6 +7,8 @@ BIN     := bin/sparkwright
 # Tests share one runtime, so that pyspark is installed once.
 # One compiled set for every checkout and for build and test alike.
 export GOFLAGS += -trimpath
+# Spark's Java compiles once, quickly: in a test it is over before more pays.
+TEST_JAVA := -XX:TieredStopAtLevel=1
 export SPARKWRIGHT_TEST_HOME ?= $(HOME)/.cache/sparkwright-test
 TOOLS   := $(CURDIR)/bin/tools
 VENV    := $(CURDIR)/bin/venv
@@ -64,7 +66,8 @@ lint: lint-web $(TOOLS)/golangci-lint $(VENV)/.done
 
 test-go: build chromium
 	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install
-	$(GO) test -race -p 3 -timeout 50m ./...
+	SPARKWRIGHT_HOME=$(SPARKWRIGHT_TEST_HOME) $(BIN) runtime install --spark 3.5
+	SPARK_SUBMIT_OPTS="$(TEST_JAVA)" $(GO) test -race -p 3 -timeout 50m ./...
 
 lint-web: $(WEB_NODE)
 	cd web && npm run --silent check && npm run --silent lint

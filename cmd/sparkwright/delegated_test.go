@@ -26,18 +26,18 @@ import (
 // AgentCore, is among this server's runs: with its code, how it ended, where its
 // result is and what it printed. One that fails there has failed here.
 func TestDelegatedRunsAreInTheHistory(t *testing.T) {
+	t.Parallel()
 	conn, _ := ordersDatabase(t)
 	l := sparkLab(t, conn, emr.Timing{Step: 20 * time.Millisecond})
-	setEnv(t, l.Lab)
-	target := agent(t)
+	target := agent(t, l.Env()...)
 	core := agentcore.Start(httputil.NewSingleHostReverseProxy(target))
 	t.Cleanup(core.Close)
-	t.Setenv("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE", core.URL)
 	home := newHome(t)
 	conf := l.World.Settings()
 	conf["spark"].(map[string]any)["supervisor_arn"] = agentcore.ARN
 	writeSettings(t, home, conf)
-	s := serveIn(t, home)
+	env := append(l.Env(), "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE="+core.URL)
+	s := serveIn(t, home, env...)
 	whole := func(table string) map[string]any {
 		return map[string]any{
 			"connection_name": "aurora", "database": conn.Database, "schema": "public", "table": table, "secret_arn": l.World.SecretARN,
@@ -78,23 +78,35 @@ func TestDelegatedRunsAreInTheHistory(t *testing.T) {
 	if failed.State != sparkwright.RunFailed || failed.Fault == nil || !strings.Contains(failed.Fault.Because, "nothing_of_this_name") {
 		t.Errorf("%s, %+v", failed.State, failed.Fault)
 	}
-	if code, list, stderr := cli(t, home, "", "runs", "list"); code != 0 || !strings.Contains(list, good.RunID) || !strings.Contains(list, "succeeded") || !strings.Contains(list, "failed") {
+	if code, list, stderr := programSays(t, home, env, "runs", "list"); code != 0 || !strings.Contains(list, good.RunID) || !strings.Contains(list, "succeeded") || !strings.Contains(list, "failed") {
 		t.Errorf("runs list: %d\n%s%s", code, list, stderr)
 	}
-	if code, text, stderr := cli(t, home, "", "runs", "show", good.RunID, "--script"); code != 0 || !strings.Contains(text, "get_secret_value") {
+	if code, text, stderr := programSays(t, home, env, "runs", "show", good.RunID, "--script"); code != 0 || !strings.Contains(text, "get_secret_value") {
 		t.Errorf("runs show --script: %d\n%s%s", code, text, stderr)
 	}
-	if code, text, stderr := cli(t, home, "", "runs", "logs", good.RunID); code != 0 || !strings.Contains(text, "1 row") {
+	if code, text, stderr := programSays(t, home, env, "runs", "logs", good.RunID); code != 0 || !strings.Contains(text, "1 row") {
 		t.Errorf("runs logs: %d\n%s%s", code, text, stderr)
 	}
 }
 
-// agent starts sparkwright agent in a data directory of its own.
-func agent(t *testing.T) *url.URL {
+// programSays runs the program in a data directory, with these variables besides.
+func programSays(t *testing.T, home string, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(program(t), "sparkwright"), args...)
+	cmd.Env = append(append(os.Environ(), "SPARKWRIGHT_HOME="+home), env...)
+	var out, errOut strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	_ = cmd.Run()
+	return cmd.ProcessState.ExitCode(), out.String(), errOut.String()
+}
+
+// agent starts sparkwright agent in a data directory of its own, with these
+// variables besides.
+func agent(t *testing.T, env ...string) *url.URL {
 	t.Helper()
 	self := filepath.Join(program(t), "sparkwright")
 	cmd := exec.Command(self, "agent", "--addr", "127.0.0.1:0")
-	cmd.Env = append(os.Environ(), "SPARKWRIGHT_HOME="+newHome(t), "SPARKWRIGHT_SPARK_DRIVER_MEMORY=1g")
+	cmd.Env = append(append(os.Environ(), "SPARKWRIGHT_HOME="+newHome(t), "SPARKWRIGHT_SPARK_DRIVER_MEMORY=1g"), env...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

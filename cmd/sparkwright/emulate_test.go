@@ -17,6 +17,7 @@ import (
 // What `make demo-aws KEEP=1` keeps is used as its user does: the printed
 // environment in another shell, a server there, and the plain client against it.
 func TestScriptAgainstKeptEmulator(t *testing.T) {
+	t.Parallel()
 	home := newHome(t)
 	self := filepath.Join(program(t), "sparkwright")
 	cmd := exec.Command(self, "emulate", "emr-serverless", "--keep", "--", "true")
@@ -58,8 +59,9 @@ func TestScriptAgainstKeptEmulator(t *testing.T) {
 	case <-time.After(5 * time.Minute):
 		t.Fatal("the emulator prints no environment")
 	}
+	var pairs []string
 	for name, value := range env {
-		t.Setenv(name, strings.ReplaceAll(value, "$PATH", os.Getenv("PATH")))
+		pairs = append(pairs, name+"="+strings.ReplaceAll(value, "$PATH", os.Getenv("PATH")))
 	}
 	var settings struct {
 		Postgres struct {
@@ -78,7 +80,7 @@ func TestScriptAgainstKeptEmulator(t *testing.T) {
 		t.Fatalf("%v in %s", err, text)
 	}
 	c := settings.Postgres.Connections[0]
-	s := serveIn(t, env["SPARKWRIGHT_HOME"])
+	s := serveIn(t, env["SPARKWRIGHT_HOME"], pairs...)
 	script := exec.CommandContext(t.Context(), filepath.Join("..", "..", "scripts", "test_pg_clean.py"), "--url", s.url, "--connection", c.Name,
 		"--jdbc-url", "jdbc:postgresql://"+c.Host+":"+strconv.Itoa(c.Port)+"/"+c.Database, "--secret-arn", c.SecretARN,
 		"--table", "sales.orders", "--question", "How many orders are there?", "--timeout", "360")

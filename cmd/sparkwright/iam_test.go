@@ -14,6 +14,7 @@ import (
 // token of its own, the job on EMR Serverless reads with one that it makes. Then
 // RDS takes tokens no longer, and the run says so.
 func TestQuestionByIAM(t *testing.T) {
+	t.Parallel()
 	conn, pg := ordersDatabase(t)
 	if _, err := pg.Exec(t.Context(), "CREATE ROLE rds_iam; CREATE ROLE reporter LOGIN IN ROLE rds_iam; GRANT SELECT ON orders TO reporter"); err != nil {
 		t.Fatal(err)

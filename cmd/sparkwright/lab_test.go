@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,13 +52,13 @@ func sparkLab(t *testing.T, conn sparkwright.Connection, timing emr.Timing) *tes
 	return &testLab{l, dir}
 }
 
-// serve starts sparkwright serve in the lab, with these settings.
-func (l *testLab) serve(t *testing.T, conf map[string]any) *testServer {
+// serve starts sparkwright serve in the lab, with these settings, and these
+// variables besides.
+func (l *testLab) serve(t *testing.T, conf map[string]any, env ...string) *testServer {
 	t.Helper()
 	home := newHome(t)
 	writeSettings(t, home, conf)
-	setEnv(t, l.Lab)
-	return serveIn(t, home)
+	return serveIn(t, home, append(l.Env(), env...)...)
 }
 
 // spoken is the result of a reply of the reference's contract.
@@ -126,14 +125,5 @@ func writeSettings(t *testing.T, home string, conf map[string]any) {
 	}
 	if err = os.WriteFile(filepath.Join(home, settings.FileName), text, 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// setEnv leads this process and its children to the lab.
-func setEnv(t *testing.T, l *lab.Lab) {
-	t.Helper()
-	for _, pair := range l.Env() {
-		name, value, _ := strings.Cut(pair, "=")
-		t.Setenv(name, value)
 	}
 }

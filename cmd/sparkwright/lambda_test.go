@@ -20,7 +20,8 @@ import (
 // A question about Glue tables goes to the real handler on Lambda. Where time,
 // memory or disk of the function are not enough for Spark it moves to EMR
 // Serverless, once, says why, and is answered there.
-func TestMoveFromLambda(t *testing.T) {
+func TestMoveFromLambda(t *testing.T) { //nolint:tparallel // its parts share the lab
+	t.Parallel()
 	conn, _ := ordersDatabase(t)
 	l := sparkLab(t, conn, emr.Timing{Step: 20 * time.Millisecond})
 	if err := l.World.Put(t.Context(), "lake/products/p.csv", []byte("6,pear\n13,plum\n0,apple\n")); err != nil {
@@ -47,7 +48,7 @@ func TestMoveFromLambda(t *testing.T) {
 		{name: "memory", timeout: 280, cfg: lambda.Config{MemoryMB: 150}, why: "signal: killed"},
 		{name: "disk", timeout: 280, cfg: lambda.Config{DiskMB: 1}, why: "No space left on device", long: true},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // they share the lab
 			if tt.long {
 				testkit.Long(t)
 			}
@@ -59,11 +60,10 @@ func TestMoveFromLambda(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(f.Close)
-			t.Setenv("AWS_ENDPOINT_URL_LAMBDA", f.URL())
 			conf := l.World.Settings()
 			spark := conf["spark"].(map[string]any)
 			spark["lambda_function"], spark["lambda_timeout_seconds"] = lambda.Function, tt.timeout
-			s := l.serve(t, conf)
+			s := l.serve(t, conf, "AWS_ENDPOINT_URL_LAMBDA="+f.URL())
 			before := l.EMR.Calls("StartJobRun")
 			result := s.post(t, "/spark/generate", map[string]any{
 				"prompt": "How many products are there?", "session_id": t.Name(), "framework": "spark",

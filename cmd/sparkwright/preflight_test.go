@@ -26,6 +26,7 @@ import (
 // finding, and no call of the model. A model that is asked in the account that
 // is well shows that it would have been.
 func TestPreflight(t *testing.T) {
+	t.Parallel()
 	rt := testkit.Runtime(t)
 	conn, pg := ordersDatabase(t)
 	if _, err := pg.Exec(t.Context(), "CREATE ROLE writer LOGIN PASSWORD 'canary-pw-51c2'; GRANT SELECT, INSERT ON orders TO writer"); err != nil {
@@ -48,10 +49,7 @@ func TestPreflight(t *testing.T) {
 	conf["postgres"].(map[string]any)["secret_cache_seconds"] = 0
 	home := newHome(t)
 	writeSettings(t, home, conf)
-	setEnv(t, l)
-	t.Setenv("SPARKWRIGHT_MODEL_API_KEY", "")
-	t.Setenv("OPENAI_API_KEY", "k")
-	s := serveIn(t, home)
+	s := serveIn(t, home, append(l.Env(), "SPARKWRIGHT_MODEL_API_KEY=", "OPENAI_API_KEY=k")...)
 	mend := func(name string) {
 		if name == "writer" {
 			name = "password"

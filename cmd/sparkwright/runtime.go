@@ -93,10 +93,17 @@ func newRuntimeInstallCommand(app *app) *cobra.Command {
 				}
 			}
 			rt, err := install(cmd.Context(), opt)
-			if err == nil {
-				app.say("runtime", "complete in "+rt.Dir)
+			if err != nil {
+				return err
 			}
-			return err
+			if err = rt.Archive(cmd.Context(), opt); err != nil {
+				if cmd.Context().Err() != nil {
+					return err
+				}
+				app.say("note", err.Error())
+			}
+			app.say("runtime", "complete in "+rt.Dir)
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&spark, "spark", "", "3.5: install the Spark of the EMR Serverless emulator instead")

@@ -19,6 +19,7 @@ import (
 // Serverless: the run has failed and says why, and nothing goes on, neither on
 // the workers nor in PostgreSQL.
 func TestRunOverItsTimeLimit(t *testing.T) {
+	t.Parallel()
 	conn, pg := ordersDatabase(t)
 	if _, err := pg.Exec(t.Context(), "CREATE VIEW slow AS SELECT i, pg_sleep(0.1)::text AS s FROM generate_series(1, 100000) i"); err != nil {
 		t.Fatal(err)

@@ -90,18 +90,36 @@ func Check(ctx context.Context, t Translation, m *sparkwright.Manifest, ask Aske
 	if cost > lim.Cost {
 		return no(fmt.Sprintf("PostgreSQL expects a cost of %.0f for it, over the limit of %.0f", cost, lim.Cost))
 	}
-	got, err := ask(ctx, sql, lim.Time)
-	if err != nil {
-		return no("PostgreSQL could not carry out the query: " + err.Error())
+	a := answer{t: t, schema: m.Schema, sql: sql, columns: columns}
+	a.got, a.err = ask(ctx, sql, lim.Time)
+	return a.judge(ctx, m, rows)
+}
+
+// answer is what PostgreSQL says of the totals.
+type answer struct {
+	t       Translation
+	schema  []sparkwright.ResultColumn
+	sql     string
+	columns []total
+	got     [][]*string
+	err     error
+}
+
+func (a *answer) judge(ctx context.Context, m *sparkwright.Manifest, rows Rows) *sparkwright.Crosscheck {
+	no := func(why string) *sparkwright.Crosscheck {
+		return &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: why}
 	}
-	if len(got) != 1 || len(got[0]) != len(columns)+1 {
+	if a.err != nil {
+		return no("PostgreSQL could not carry out the query: " + a.err.Error())
+	}
+	if len(a.got) != 1 || len(a.got[0]) != len(a.columns)+1 {
 		return no("PostgreSQL answered in another form than asked")
 	}
-	want, err := sum(ctx, m, columns, rows)
+	want, err := sum(ctx, m, a.columns, rows)
 	if err != nil {
 		return no("the result cannot be read again: " + err.Error())
 	}
-	return compare(sql, columns, got[0], want, t.Loose)
+	return compare(a.sql, a.columns, a.got[0], want, a.t.Loose)
 }
 
 // total is one column's total.

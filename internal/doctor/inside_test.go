@@ -37,7 +37,7 @@ func TestFromInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCloudFor(t, "inside", fakeemr.SparkRunner{SparkHome: rt.SparkHome, Env: rt.Env()})
+	c := newCloudFor(t, "inside", fakeemr.SparkRunner{SparkHome: rt.SparkHome, Env: rt.Env(), Java: rt.JavaOptions()})
 	cfg := c.aws
 	cfg.ConfigSources = []any{endpoints{"EMR Serverless": c.emr.URL()}}
 	executor := emrserverless.New(emrserverless.Config{

@@ -17,11 +17,20 @@ func (rt *Runtime) Env() []string {
 	if rt.JavaHome != "" {
 		env = append(env, "JAVA_HOME="+rt.JavaHome)
 	}
-	return env
+	return append(env, submitOptions()...)
+}
+
+// submitOptions are what the operator tells the Java of spark-submit, by the
+// variable that Spark has for that.
+func submitOptions() []string {
+	if options := os.Getenv("SPARK_SUBMIT_OPTS"); options != "" {
+		return []string{"SPARK_SUBMIT_OPTS=" + options}
+	}
+	return nil
 }
 
 // InsideEnv is the environment of Spark's processes in a sandbox: nothing of
-// this process's.
+// this process's but SPARK_SUBMIT_OPTS.
 func (rt *Runtime) InsideEnv() []string {
 	path := "/usr/bin:/bin"
 	env := []string{"SPARK_HOME=" + rt.SparkHome, "TZ=UTC", "LC_ALL=C.UTF-8", "HOME=/tmp", "SPARK_LOCAL_IP=127.0.0.1"}
@@ -29,7 +38,7 @@ func (rt *Runtime) InsideEnv() []string {
 		env = append(env, "JAVA_HOME="+rt.JavaHome)
 		path = filepath.Join(rt.JavaHome, "bin") + ":" + path
 	}
-	return append(env, "PATH="+path)
+	return append(append(env, "PATH="+path), submitOptions()...)
 }
 
 // Visible are the paths that Python's processes need to see: the runtime, and

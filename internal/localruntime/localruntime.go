@@ -241,12 +241,22 @@ func layout(opt Options) (*Runtime, error) {
 	// The environment is large: it belongs to the requirements alone, so that
 	// another client version does not install pyspark again.
 	sum := sha256.Sum256(reqs)
-	dir := filepath.Join(root, "runtime", hex.EncodeToString(sum[:])[:12])
+	dir := filepath.Join(runtimes(root), hex.EncodeToString(sum[:])[:12])
 	return &Runtime{
 		Dir: dir, Python: filepath.Join(dir, "venv", "bin", "python"),
 		SparkHome: filepath.Join(dir, "spark"), ClientDir: filepath.Join(dir, "client-"+fp),
 		Driver: filepath.Join(dir, "jars", driverName),
 	}, nil
+}
+
+// runtimes is the directory of all runtimes, by its own name: Java takes the
+// archive of classes under that alone.
+func runtimes(home string) string {
+	dir := filepath.Join(home, "runtime")
+	if own, err := filepath.EvalSymlinks(dir); err == nil {
+		return own
+	}
+	return dir
 }
 
 func (rt *Runtime) venv() string { return filepath.Join(rt.Dir, "venv") }

@@ -16,10 +16,11 @@ import (
 // broken off begins again: what pip has downloaded is in its cache.
 func Venv(ctx context.Context, opt Options, name string, requirements []byte, probe string) (dir, probed string, err error) {
 	sum := sha256.Sum256(requirements)
-	root, err := filepath.Abs(filepath.Join(opt.Home, "runtime"))
+	home, err := filepath.Abs(opt.Home)
 	if err != nil {
 		return "", "", diskError("find the data directory", err)
 	}
+	root := runtimes(home)
 	rt := &Runtime{Dir: filepath.Join(root, name+"-"+hex.EncodeToString(sum[:])[:12])}
 	rt.Python = filepath.Join(rt.venv(), "bin", "python")
 	if err = os.MkdirAll(root, 0o750); err != nil {

@@ -89,6 +89,7 @@ func (r *Reader) Begin(ctx context.Context, o supervisor.Opening) (supervisor.Re
 	if second := secondOf(run); second != nil {
 		b.second = r.translateSecond(ctx, run.ID, second, b.names)
 	}
+	b.early = crosscheck.Begin(ctx, b.translation, o.Schema, b.ask, r.limits())
 	return b, nil
 }
 
@@ -113,6 +114,7 @@ type brokered struct {
 	ways        map[string]sparkwright.Way
 	guards      map[string]readplan.Guard
 	translation crosscheck.Translation
+	early       *crosscheck.Early      // asks while Spark is at work
 	second      crosscheck.Translation // of the planner's reading
 	query       *sparkwright.Query     // when PostgreSQL answers by itself
 	reason      string
@@ -154,7 +156,7 @@ func (b *brokered) End(ctx context.Context, run *sparkwright.Run) {
 	defer cancel()
 	if run.Result != nil {
 		second := secondOf(run)
-		run.Crosscheck = crosscheck.Check(ctx, b.translation, run.Result, b.ask, b.r.cfg.Rows, b.r.limits())
+		run.Crosscheck = b.early.Check(ctx, run.Result, b.ask, b.r.cfg.Rows, b.r.limits())
 		if second != nil {
 			run.Crosscheck.Second = crosscheck.Compare(ctx, *second, b.second, run.Result, b.ask, b.r.cfg.Rows, b.r.limits())
 		}
@@ -167,6 +169,9 @@ func (b *brokered) ask(ctx context.Context, sql string, limit time.Duration) ([]
 }
 
 func (b *brokered) close(ctx context.Context, run *sparkwright.Run) {
+	if b.early != nil {
+		b.early.Cancel()
+	}
 	statements, err := b.r.cfg.Ways.End(ctx, b.runID)
 	if err != nil {
 		b.r.cfg.Log.WarnContext(ctx, "backends are left", "run_id", b.runID, "error", err)

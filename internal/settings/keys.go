@@ -102,7 +102,7 @@ func fields(s *Settings) []field {
 		{key: "limits.guard_lag_seconds", ptr: &s.Limits.GuardLag, check: between(0, 7*24*3600), about: "Seconds that a standby is behind its primary. 0: any."},
 		{key: "limits.guard_transaction_minutes", ptr: &s.Limits.GuardOpen, check: between(0, 7*24*60), about: "Minutes that another transaction has been open, as far as the login sees. 0: any."},
 		{key: "limits.guard_statements", ptr: &s.Limits.GuardActive, check: between(0, 1_000_000), about: "Statements of others that are under way, as far as the login sees: the server's load. 0: any."},
-		{key: "limits.check_cost", ptr: &s.Limits.CheckCost, check: between(1, 1<<40), about: "Cost by EXPLAIN up to which PostgreSQL is asked for the totals of an answer (the cross-check)."},
+		{key: "limits.check_cost", ptr: &s.Limits.CheckCost, check: between(1, 1<<40), about: "Cost by EXPLAIN up to which PostgreSQL is asked for the totals of an answer (the cross-check); below a tenth of it, while Spark is at work."},
 		{key: "limits.check_seconds", ptr: &s.Limits.CheckSeconds, check: between(1, 3600), about: "Seconds that PostgreSQL may take for a cross-check; a longer one is given up."},
 		{key: "limits.upload_mb", ptr: &s.Limits.UploadMB, check: between(1, 1024), about: "Largest file that can be uploaded, in MB."},
 		{key: "limits.body_kb", ptr: &s.Limits.BodyKB, check: between(16, 2048), about: "Largest request below `/api/v1`, in kB."},

@@ -34,7 +34,8 @@ type Opening struct {
 	Attempt   *sparkwright.Attempt
 	Reads     []readplan.Read
 	Databases map[string]Database
-	Distant   map[string]bool // databases that this process does not reach
+	Distant   map[string]bool            // databases that this process does not reach
+	Schema    []sparkwright.ResultColumn // of the answer, by the dry run on Spark; may be empty
 	// Direct asks whether PostgreSQL can answer by itself; nil = Spark shall.
 	Direct *Direct
 }
@@ -119,7 +120,7 @@ func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 	}
 	j.describeSecond()
 	var err error
-	j.reading, err = j.s.cfg.Reader.Begin(ctx, Opening{Run: j.run, Attempt: a, Reads: j.reads, Databases: j.opened, Direct: j.mayBeDirect(a)})
+	j.reading, err = j.s.cfg.Reader.Begin(ctx, Opening{Run: j.run, Attempt: a, Reads: j.reads, Databases: j.opened, Direct: j.mayBeDirect(a), Schema: j.work.Schema})
 	return err
 }
 

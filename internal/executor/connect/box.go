@@ -33,7 +33,7 @@ func serverBox(cfg Config, dir string) sandbox.Spec {
 	return sandbox.Spec{
 		Path: filepath.Join(cfg.Runtime.SparkHome, "bin", "spark-submit"), Args: submitArgs(cfg, insidePort, dir),
 		Env: append(cfg.Runtime.InsideEnv(), "PYSPARK_PYTHON="+noPython, "PYSPARK_DRIVER_PYTHON="+noPython),
-		Dir: dir, Read: []string{cfg.Runtime.SparkHome, cfg.Runtime.Driver, cfg.Runtime.JavaHome}, Write: []string{dir},
+		Dir: dir, Read: append(cfg.Runtime.Archived(), cfg.Runtime.SparkHome, cfg.Runtime.Driver, cfg.Runtime.JavaHome), Write: []string{dir},
 		Slots: cfg.slots(), Listen: []int{sandbox.Port}, Fork: true, Datagrams: true,
 		Limits: sandbox.Limits{Memory: serverMemory(cfg.DriverMemory), Tasks: serverTasks},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/executortest"
+	"github.com/sparkwright/sparkwright/internal/localruntime"
 	"github.com/sparkwright/sparkwright/internal/testkit"
 )
 
@@ -30,8 +31,12 @@ func newExecutor(t *testing.T, change func(*connect.Config)) *connect.Executor {
 
 func TestConformance(t *testing.T) { //nolint:tparallel // the cases share one server, in order
 	t.Parallel()
+	if err := testkit.Runtime(t).Archive(t.Context(), localruntime.Options{}); err != nil {
+		t.Fatal(err)
+	}
 	e := newExecutor(t, nil)
 	executortest.Run(t, e, func() sparkwright.Executor { return newExecutor(t, nil) })
+	t.Run("the server takes its classes from the archive", func(t *testing.T) { archived(t, e.ServerPID()) })
 	t.Run("a lost server fails the attempt at once", func(t *testing.T) { lostServer(t, e) })
 	t.Run("the next attempt gets a new server", func(t *testing.T) {
 		h, err := e.Submit(t.Context(), executortest.Job(t, "r_next", "result = spark.range(2)"))

@@ -181,7 +181,7 @@ func submitArgs(cfg Config, port int, dir string) []string {
 		{"spark.connect.progress.reportInterval", "200ms"},
 		{"spark.driver.host", "127.0.0.1"},
 		{"spark.driver.bindAddress", "127.0.0.1"},
-		{"spark.driver.extraJavaOptions", "-Duser.timezone=UTC -Djava.io.tmpdir=" + dir + " -XX:+UseParallelGC"},
+		{"spark.driver.extraJavaOptions", "-Duser.timezone=UTC -Djava.io.tmpdir=" + dir + " -XX:+UseParallelGC" + cfg.Runtime.JavaOptions()},
 		{"spark.executor.extraJavaOptions", "-Duser.timezone=UTC"},
 		{"spark.local.dir", dir},
 		{"spark.sql.warehouse.dir", filepath.Join(dir, "warehouse")},

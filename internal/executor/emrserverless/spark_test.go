@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.emr, err = emulator.Start(t.Context(), emulator.Config{
-		Runner: emulator.SparkRunner{SparkHome: rt.SparkHome, Env: rt.Env()}, Cloud: around, LedgerPath: w.ledger, Dir: t.TempDir(),
+		Runner: emulator.SparkRunner{SparkHome: rt.SparkHome, Env: rt.Env(), Java: rt.JavaOptions()}, Cloud: around, LedgerPath: w.ledger, Dir: t.TempDir(),
 		Timing: emulator.Timing{LogFlush: 200 * time.Millisecond},
 	})
 	if err != nil {

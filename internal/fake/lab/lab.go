@@ -63,7 +63,7 @@ func Start(ctx context.Context, opt Options) (_ *Lab, err error) {
 		if rt, err = localruntime.InstallEMR(ctx, opt.Install); err != nil {
 			return nil, err
 		}
-		runner, jar, l.Driver = emrserverless.SparkRunner{SparkHome: rt.SparkHome, Env: rt.Env()}, rt.Driver, rt.Driver
+		runner, jar, l.Driver = emrserverless.SparkRunner{SparkHome: rt.SparkHome, Env: rt.Env(), Java: rt.JavaOptions()}, rt.Driver, rt.Driver
 	} else if err = os.WriteFile(jar, []byte("no job loads it"), 0o600); err != nil {
 		return nil, fmt.Errorf("write the stand-in of the driver: %w", err)
 	}
