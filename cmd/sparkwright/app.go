@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -341,7 +342,9 @@ func (a *app) reader(s *settings.Settings, dbs *databases, sockets string) *read
 		Ways:  a.ways,
 		Local: map[string]bool{placement.Connect: local, placement.Batch: local}, Translate: a.connect.Translate, Direct: a.connect.Direct, Plan: a.connect.Plan,
 		Sandbox: map[string]sparkwright.SandboxState{placement.Connect: a.sandbox.state(), placement.Batch: a.sandbox.state()},
-		Rows:    artifact.Rows, Limits: a.checkLimits, Cores: runtime.NumCPU(), Log: a.log,
+		Rows: func(ctx context.Context, m *sparkwright.Manifest, each func([]json.RawMessage) error) error {
+			return artifact.RowsFrom(ctx, m, a.openPart, each)
+		}, Limits: a.checkLimits, Cores: runtime.NumCPU(), Log: a.log,
 	})
 	return a.reads
 }

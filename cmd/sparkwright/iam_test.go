@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
 	emr "github.com/sparkwright/sparkwright/internal/fake/emrserverless"
+	"github.com/sparkwright/sparkwright/internal/server/api"
 )
 
 // A question over a connection with IAM: the server reads the catalog with a
@@ -32,6 +34,11 @@ func TestQuestionByIAM(t *testing.T) {
 	}
 	if rows, err := json.Marshal(result.Rows); err != nil || !strings.Contains(string(rows), "1000") {
 		t.Errorf("rows %s, %v", rows, err)
+	}
+	var run api.Run // its totals are PostgreSQL's own, on the snapshot that the server has held and the job has adopted
+	s.get(t, "/api/v1/runs/"+result.RunID, &run)
+	if c := run.Crosscheck; c == nil || c.State != sparkwright.CrosscheckVerified || !strings.Contains(c.Expected, "1000") {
+		t.Errorf("cross-check %+v", c)
 	}
 	server, job := 0, 0
 	for _, login := range l.RDS.Logins() {

@@ -244,11 +244,14 @@ func (d *elsewhere) Cancel() {}
 // End implements supervisor.Reading.
 func (d *elsewhere) End(_ context.Context, run *sparkwright.Run) {
 	if run.Result != nil {
-		const why = "its snapshot is not held here"
-		second := secondOf(run)
-		if second != nil {
-			second.Why = why
-		}
-		run.Crosscheck = &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: why, Second: second}
+		run.Crosscheck = notChecked("its snapshot is not held here", secondOf(run))
 	}
+}
+
+// notChecked is an answer that nothing is held against, nor the second reading.
+func notChecked(why string, second *sparkwright.SecondReading) *sparkwright.Crosscheck {
+	if second != nil {
+		second.Why = why
+	}
+	return &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: why, Second: second}
 }

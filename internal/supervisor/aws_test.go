@@ -406,3 +406,28 @@ func TestLambdaMovesToEMROnce(t *testing.T) {
 		t.Errorf("%s, %d attempts", run.State, len(run.Attempts))
 	}
 }
+
+// A job that is followed by one who did not begin it has a snapshot that nobody
+// holds here: its answer is not checked, and says why.
+func TestAnswerOfAJobThatIsFollowedLater(t *testing.T) {
+	t.Parallel()
+	none := sparkwright.Snapshot{Connection: "aurora", None: "the server is a standby and cannot export a snapshot"}
+	r := &reading{begun: map[string]int{}, ended: map[string]int{}, snapshots: []sparkwright.Snapshot{none}}
+	b := newAWSWith(t, nil, func(c *supervisor.Config) { c.Reader, c.Timing.Slice = r, time.Millisecond })
+	looks := 0
+	b.emr.outcome = func(sparkwright.Job) sparkwright.Outcome {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if looks++; looks < 4 {
+			return sparkwright.Outcome{State: sparkwright.AttemptRunning}
+		}
+		return sparkwright.Outcome{State: sparkwright.AttemptSucceeded}
+	}
+	run := b.ask(t, sparkwright.Request{Question: "how many?", Tables: []string{"aurora.public.orders"}})
+	if run.State != sparkwright.RunSucceeded {
+		t.Fatalf("%s, fault %+v", run.State, run.Fault)
+	}
+	if c := run.Crosscheck; c == nil || c.State != sparkwright.CrosscheckNotChecked || !strings.Contains(c.Why, "holds no snapshot of this job") {
+		t.Errorf("cross-check %+v", c)
+	}
+}

@@ -24,6 +24,7 @@ func (j *job) collectStep(ctx context.Context) (next, error) {
 	a.State, a.FinishedAt, j.put = sparkwright.AttemptSucceeded, &now, a
 	j.run.Result = m
 	j.sparkTook(nil)
+	j.sayUnchecked()
 	j.endReading(ctx)
 	return j.ended(nil), nil
 }

@@ -114,6 +114,7 @@ func (j *job) beginReading(ctx context.Context, a *sparkwright.Attempt) error {
 			j.expectAWS()
 		}
 		if j.s.cfg.Reader != nil && a.Script == "" { // a script that is written has its snapshot
+			j.describeSecond()
 			j.reading = j.s.cfg.Reader.Hold(ctx, Opening{Run: j.run, Attempt: a, Reads: j.reads, Databases: j.opened, Distant: j.distant})
 		}
 		return nil
@@ -140,6 +141,20 @@ func (j *job) expectAWS() {
 func (j *job) holds() bool {
 	return j.reading != nil && j.inAWS() &&
 		slices.ContainsFunc(j.reading.Snapshots(), func(s sparkwright.Snapshot) bool { return s.ID != "" })
+}
+
+// sayUnchecked tells why nothing is held against the answer of a job in AWS
+// that another process has begun, or this one before it was started anew.
+func (j *job) sayUnchecked() {
+	if _, is := j.reading.(*direct); j.s.cfg.Reader == nil || !j.inAWS() || j.reading != nil && !is {
+		return
+	}
+	const why = "Sparkwright holds no snapshot of this job"
+	second := j.second()
+	if second != nil {
+		second.Why = why
+	}
+	j.run.Crosscheck = &sparkwright.Crosscheck{State: sparkwright.CrosscheckNotChecked, Why: why, Second: second}
 }
 
 // endReading lets go of what the attempt read through.
