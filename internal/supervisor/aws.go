@@ -224,12 +224,38 @@ func (j *job) findModules(ctx context.Context) {
 		j.unheld = "pg8000 is not there"
 		return
 	}
-	url, err := store(ctx)
+	url, err := j.awaitModules(ctx, store)
 	if err != nil {
 		j.s.cfg.Log.WarnContext(ctx, "the job holds no snapshot by itself", "run_id", j.run.ID, "error", err)
 		j.unheld = err.Error()
 	}
 	j.work.Modules = url
+}
+
+// silence is how long something may take before people are told of it.
+const silence = 2 * time.Second
+
+// awaitModules says what the run waits for, when that is not quick: the modules
+// are made ready once.
+func (j *job) awaitModules(ctx context.Context, store func(context.Context) (string, error)) (url string, err error) {
+	made := make(chan struct{})
+	go func() {
+		defer close(made)
+		url, err = store(ctx)
+	}()
+	late := time.NewTimer(silence)
+	defer late.Stop()
+	select {
+	case <-made:
+		return url, err
+	case <-late.C:
+	}
+	j.tell(sparkwright.Event{Type: sparkwright.EventStep, Step: j.engine(), Text: "makes pg8000 ready for the first job, to read one state of the database"})
+	if failed := j.flush(ctx); failed != nil {
+		j.s.cfg.Log.WarnContext(ctx, "progress not stored", "run_id", j.run.ID, "error", failed)
+	}
+	<-made
+	return url, err
 }
 
 // snapshot is the state of a connection that this process holds for a job in

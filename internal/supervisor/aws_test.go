@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -301,6 +302,29 @@ func TestSnapshotOfAJobInAWS(t *testing.T) {
 				t.Errorf("begun %v, ended %v", r.begun, r.ended)
 			}
 		})
+	}
+}
+
+// Modules that are not there at once are not waited for in silence.
+func TestModulesThatTakeTime(t *testing.T) {
+	t.Parallel()
+	var b *awsBundle
+	b = newAWSWith(t, nil, func(c *supervisor.Config) {
+		c.Modules = func(ctx context.Context) (string, error) {
+			eventually(t, "the run says what it waits for", func() bool {
+				page, err := b.svc.List(ctx, sparkwright.RunFilter{})
+				if err != nil || len(page.Runs) != 1 {
+					return false
+				}
+				events, err := b.svc.Events(ctx, page.Runs[0].ID, 0, 100)
+				return err == nil && slices.ContainsFunc(events, func(e sparkwright.Event) bool { return strings.Contains(e.Text, "pg8000") })
+			})
+			return "s3://data/scripts/0f.zip", nil
+		}
+	})
+	run := b.ask(t, sparkwright.Request{Question: "how many?", Tables: []string{"aurora.public.orders"}})
+	if run.State != sparkwright.RunSucceeded || len(b.emr.jobs) != 1 || b.emr.jobs[0].Modules == "" {
+		t.Errorf("%s, fault %+v, %+v", run.State, run.Fault, b.emr.jobs)
 	}
 }
 
