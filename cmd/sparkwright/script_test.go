@@ -22,6 +22,7 @@ import (
 	"github.com/sparkwright/sparkwright/internal/executor/connect"
 	"github.com/sparkwright/sparkwright/internal/fake/awsemu"
 	"github.com/sparkwright/sparkwright/internal/localruntime"
+	"github.com/sparkwright/sparkwright/internal/model/openai/openaitest"
 	"github.com/sparkwright/sparkwright/internal/pgembed"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
 	"github.com/sparkwright/sparkwright/internal/testkit"
@@ -67,6 +68,7 @@ func TestScripts(t *testing.T) {
 	t.Cleanup(func() { connect.StopKept(context.Background(), spark) })
 	shared, defined := testkit.NewDatabase(t, conn, "shared"), testkit.NewDatabase(t, conn, "defined")
 	objects, programs := s3ForScripts(t), program(t)
+	model := openaitest.New(t, repliesOfScripts()...)
 	host := conn.Host + ":" + strconv.Itoa(conn.Port) + "/" + conn.Database
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -81,6 +83,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DATABASE", conn.Database)
 			env.Setenv("PASSWORD", "canary-pw-5d1e")
 			env.Setenv("S3_URL", objects)
+			env.Setenv("MODEL_URL", model.URL)
 			env.Setenv("PATH", programs+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("SHARED_URL", shared)
 			env.Setenv("DEFINED_URL", defined)
@@ -95,6 +98,21 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "terminal": onTerminal},
 	})
+}
+
+// repliesOfScripts are those of the model that spark_replay.txtar records: the
+// first is repaired, as it takes any row.
+func repliesOfScripts() []openaitest.Answer {
+	const head = "```python\n# understood: U.\nfrom pyspark.sql import functions as F\n"
+	var out []openaitest.Answer
+	for _, code := range []string{
+		"s = spark.table('orders').groupBy('country').agg(F.sum('amount').alias('s'))\nresult = s.limit(1)",
+		"s = spark.table('orders').groupBy('country').agg(F.sum('amount').alias('s'))\nresult = s.orderBy(F.desc('s'), 'country').limit(1)",
+		"result = spark.sql(\"SELECT country, count(*) AS n FROM orders WHERE note = '' GROUP BY country ORDER BY country\")",
+	} {
+		out = append(out, openaitest.Stream(openaitest.Chunk(head+code+"\n```", "stop"), openaitest.Usage(100, 10), openaitest.Done))
+	}
+	return out
 }
 
 // program is the directory of the program as users have it. The race detector

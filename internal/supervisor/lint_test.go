@@ -7,7 +7,11 @@ import (
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/check"
+	"github.com/sparkwright/sparkwright/internal/codegen"
 	"github.com/sparkwright/sparkwright/internal/crashtest"
+	"github.com/sparkwright/sparkwright/internal/model/modeltest"
+	"github.com/sparkwright/sparkwright/internal/model/openai"
+	"github.com/sparkwright/sparkwright/internal/model/openai/openaitest"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
 
@@ -71,6 +75,37 @@ func TestLint(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// repairedFrames has a model on the wire sum what a join of DataFrames
+// multiplies: the real lint finds it from the keys, and the repair is run.
+func repairedFrames(t *testing.T, b *bundle) {
+	t.Helper()
+	const head = "```python\n# understood: U.\nfrom pyspark.sql import functions as F\nwords = spark.table(\"words\")\norders = spark.table(\"orders\")\n"
+	const days = "days = orders.groupBy(F.to_date(\"created_at\").alias(\"day\")).agg(F.count(\"*\").alias(\"n\"))\n"
+	server := modeltest.New(t, openaitest.Dialect{},
+		modeltest.Text(head+"result = (words\n  .join(orders, words[\"c\"] == orders[\"customer\"])\n  .agg(F.sum(\"n\").alias(\"n\")))\n```"),
+		modeltest.Text(head+days+"result = days.agg(F.sum(\"n\").alias(\"n\"))\n```"))
+	m, err := openai.New(openai.Config{BaseURL: server.URL + "/v1", Model: "multiplies"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := b.config
+	cfg.Generator, cfg.GeneratorName = codegen.New(m, codegen.Options{}), "model "+m.Name()
+	svc := supervisor.New(cfg)
+	t.Cleanup(func() { _ = svc.Close(context.Background()) })
+	run, err := svc.Ask(t.Context(), supervisor.Request{Question: "What is the sum?", Connection: "t", Tables: []string{"orders", "words"}})
+	if err != nil || run.Repairs != 1 || preview(t, run) != "[[1000]]" {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	asked := server.Requests()
+	if len(asked) != 2 || !strings.Contains(string(asked[1].Body), "line 7: SUM(words.n) counts a row of words once for every row of orders") {
+		t.Errorf("asked %d times, at last %s", len(asked), asked[len(asked)-1].Body)
+	}
+	at := 1 + strings.Count(run.Analysis[:strings.Index(run.Analysis, "days =")], "\n")
+	if f := run.Findings; len(f) != 1 || f[0].Rule != "time-zone-cut" || f[0].Line != at {
+		t.Errorf("told %+v, want a cut of days on line %d", f, at)
 	}
 }
 

@@ -26,6 +26,7 @@ func TestRuns(t *testing.T) { //nolint:tparallel // the cases share one Spark, i
 		}
 	})
 	t.Run("a model answers and the planner reads along", func(t *testing.T) { readTwice(t, b) })
+	t.Run("a model repairs what the lint finds in DataFrames", func(t *testing.T) { repairedFrames(t, b) })
 	t.Run("a question that can be read in two ways", func(t *testing.T) { ambiguous(t, b) })
 	t.Run("PostgreSQL answers by itself", func(t *testing.T) { answeredDirectly(t, b) })
 	t.Run("a table dropped after the catalog was read", func(t *testing.T) { dropped(t, b) })

@@ -2,8 +2,8 @@
 
 The policy asks whether an analysis may run; this asks whether it means what it
 seems to. It knows the keys, the types and the shares of NULL of the views, and
-reads the SQL of an analysis with them, and the chains of DataFrame methods for
-what can be seen there. What it is not sure of it does not say.
+reads the SQL of an analysis with them, and its DataFrames, as the SELECT that
+each is. What it is not sure of it does not say.
 
 A finding with repair goes back to whoever wrote the code; the others are told
 with the answer.
@@ -16,9 +16,9 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from sparkwright_client import lint_rules
+from sparkwright_client.lint_frames import Frames
 from sparkwright_client.lint_relations import Relation, Select, of_view
 from sparkwright_client.policy_bindings import Bindings
 from sparkwright_client.policy_calls import placed
@@ -45,30 +45,28 @@ def lint(code: str, views: Iterable[dict[str, Any]]) -> list[Finding]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     bindings = Bindings.of(tree)
-    relations = {str(v["name"]).casefold(): of_view(v) for v in views}
-    found: set[Violation] = set()
+    frames = Frames(tree, bindings, {str(v["name"]).casefold(): of_view(v) for v in views})
+    found = {(line, rule, message) for rule, line, message in frames.found}
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            found.update(_call(call, call.func, bindings, relations))
+            for v in _call(call, call.func, bindings, frames):
+                found.add((v.line, v.rule, v.message))
     return [
-        {
-            "rule": v.rule,
-            "line": v.line,
-            "message": v.message,
-            "repair": v.rule in lint_rules.REPAIR,
-        }
-        for v in sorted(found)[:MAX_FINDINGS]
+        {"rule": rule, "line": line, "message": message, "repair": rule in lint_rules.REPAIR}
+        for line, rule, message in sorted(found)[:MAX_FINDINGS]
     ]
 
 
 def _call(
-    call: ast.Call, function: ast.Attribute, bindings: Bindings, relations: dict[str, Relation]
+    call: ast.Call, function: ast.Attribute, bindings: Bindings, frames: Frames
 ) -> Iterator[Violation]:
     if function.attr == "sql" and isinstance(function.value, ast.Name) and call.args:
         text = bindings.text(call.args[0])
         if text is not None:
-            yield from placed(text, check_sql(str(text.value), relations))
-    elif function.attr == "limit" and not _ordered(function.value, bindings, 0):
+            yield from placed(text, check_sql(str(text.value), frames.views))
+    elif function.attr != "limit" or id(call) in frames.limits:
+        return
+    elif not _ordered(function.value, bindings, 0):
         line = function.end_lineno or function.lineno
         yield Violation(line, 1, lint_rules.LIMIT, lint_rules.LIMIT_MESSAGE)
 
@@ -95,7 +93,7 @@ def check_sql(text: str, relations: dict[str, Relation]) -> list[tuple[str, int,
         if not isinstance(root, exp.Query):
             return []
         return list(_query(root, relations))
-    except (SqlglotError, RecursionError, MemoryError):
+    except Exception:  # the parser has faults of its own, and no run fails for its lint
         return []
 
 

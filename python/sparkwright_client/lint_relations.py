@@ -1,7 +1,7 @@
 """What is known of the rows that a SELECT reads and gives."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ class Fact:
     text_date: bool = False  # text that holds dates in no order of text
     average: bool = False  # computed by AVG
     repeated: bool = False  # the statistics show many rows with one value
+    window: bool = False  # computed over a window: a condition on it chooses rows
 
 
 @dataclass
@@ -54,6 +55,8 @@ class Select:
         self.views = views
         self.sources: dict[str, Relation] = {}
         self.equal: list[tuple[Place, Place]] = []
+        self.pinned: set[Place] = set()  # equal to one value
+        self.chosen: set[str] = set()  # aliases with perhaps fewer rows than their keys tell
         self.outer: set[str] = set()  # aliases that a join may leave without a row
         self.joins: list[exp.Join] = []
         start = node.args.get("from_") or node.args.get("from")
@@ -67,6 +70,7 @@ class Select:
         where = node.args.get("where")
         if where is not None:
             self._equalities(where.this)
+            self._choices(where.this)
 
     # --- what it reads ---
 
@@ -102,6 +106,7 @@ class Select:
         on = join.args.get("on")
         if on is not None:
             self._equalities(on)
+            self._choices(on)
 
     def _equalities(self, condition: exp.Expr) -> None:
         for part in conjuncts(condition):
@@ -109,6 +114,20 @@ class Select:
                 left, right = self.place(part.this), self.place(part.expression)
                 if left and right and left[0] != right[0]:
                     self.equal.append((left, right))
+                for place, value in ((left, part.expression), (right, part.this)):
+                    if place and isinstance(value, exp.Literal):
+                        self.pinned.add(place)
+
+    def _choices(self, condition: exp.Expr) -> None:
+        """Note what takes the first row of a group, or rows that a join found nothing for."""
+        if condition.find(exp.Window):
+            self.chosen.update(self.sources)
+        for part in conjuncts(condition):
+            for place in map(self.place, part.find_all(exp.Column)):
+                fact = self.sources[place[0]].columns.get(place[1]) if place else None
+                missing = isinstance(part, exp.Is) and place is not None and place[0] in self.outer
+                if place is not None and (missing or (fact is not None and fact.window)):
+                    self.chosen.add(place[0])
 
     # --- what names mean ---
 
@@ -168,30 +187,44 @@ def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
 
 def given(query: exp.Expr, views: dict[str, Relation], name: str) -> Relation:
     """Describe the rows that a query gives."""
-    out = Relation(name)
     while isinstance(query, exp.Subquery):
         query = query.this
     if not isinstance(query, exp.Select):
-        return out
+        return Relation(name)
     inner = Select(query, views)
+    out = _given(query, inner, name)
+    if not inner.chosen and not query.args.get("qualify"):
+        return out
+    columns = {n: replace(f, repeated=False) for n, f in out.columns.items()}
+    return Relation(out.name, columns, [] if not query.args.get("group") else out.keys)
+
+
+def _given(query: exp.Select, inner: Select, name: str) -> Relation:
+    out = Relation(name)
     names: dict[str, exp.Expr] = {}
     for e in query.selects:
         if isinstance(e, exp.Star):
-            if len(inner.sources) == 1:
-                return next(iter(inner.sources.values()))
-            return out
+            if len(inner.sources) != 1:
+                return out
+            ((alias, source),) = inner.sources.items()
+            if len(query.selects) == 1:
+                return source
+            names.update((c, exp.column(c, table=alias)) for c in source.columns)
+            continue
         names[e.alias_or_name.casefold()] = e.this if isinstance(e, exp.Alias) else e
     for label, e in names.items():
         fact = inner.fact(e) or Fact(nullable=False)
         if isinstance(e, exp.Avg) or (isinstance(e, exp.Round) and isinstance(e.this, exp.Avg)):
             fact = Fact(average=True)
+        elif e.find(exp.Window):
+            fact = Fact(window=True)
         out.columns[label] = fact
     groups = inner.groups()
     if groups:
         shown = {e.sql(): label for label, e in names.items()}
         if all(g.sql() in shown for g in groups):
             out.keys.append(frozenset(shown[g.sql()] for g in groups))
-    elif query.find(exp.AggFunc) and not query.find(exp.Window):
+    elif any(n.find_ancestor(exp.Window) is None for n in inner.own(exp.AggFunc)):
         out.keys.append(frozenset())  # one row
     elif query.args.get("distinct"):
         out.keys.append(frozenset(names))

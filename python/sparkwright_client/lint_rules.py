@@ -27,6 +27,7 @@ LIMIT_MESSAGE = (
 )
 _WHOLE = frozenset(("int2", "int4", "int8"))
 _NOTICEABLE = 0.005  # share of NULL below which dropped rows are not told of
+_SHORT = frozenset(("HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"))
 _COMPARED = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _CUTS = (
     exp.TimestampTrunc,
@@ -97,7 +98,7 @@ def _named(s: Select, aliases: set[str]) -> str:
 
 def _multiplied(s: Select, rows: set[str], groups: list[Place]) -> str | None:
     """Find a source with several rows for one combination of rows and groups."""
-    known: set[Place] = set(groups)
+    known: set[Place] = set(groups) | s.pinned
     fixed = set(rows)
     while True:
         before = (len(known), len(fixed))
@@ -117,7 +118,7 @@ def _multiplied(s: Select, rows: set[str], groups: list[Place]) -> str | None:
             relation = s.sources[y[0]]
             fact = relation.columns.get(y[1])
             certain = bool(relation.keys) or (fact is not None and fact.repeated)
-            if x[0] in fixed and y[0] not in fixed and certain:
+            if x[0] in fixed and y[0] not in fixed | s.chosen and certain:
                 return y[0]
     return None
 
@@ -197,6 +198,8 @@ def _time_zone(s: Select) -> Iterator[Found]:
     told = set()
     for node in s.own(*_CUTS, exp.Cast):
         if isinstance(node, exp.Cast) and not node.to.is_type("date"):
+            continue
+        if isinstance(node, exp.TimestampTrunc) and node.text("unit").upper() in _SHORT:
             continue
         for column in node.find_all(exp.Column):
             place, fact = s.place(column), s.fact(column)

@@ -199,13 +199,7 @@ class CallRules:
     # --- helpers ---
 
     def _function_name(self, node: ast.Name) -> str:
-        """Return the Spark function a bare name stands for, or an empty text."""
-        origin = self._bindings.imports.get(node.id, "")
-        if origin.startswith(FUNCTIONS_MODULE + "."):
-            return origin.removeprefix(FUNCTIONS_MODULE + ".")
-        if not origin and FUNCTIONS_MODULE in self._bindings.stars and node.id in FUNCTIONS:
-            return node.id  # even where a parameter hides it: the star's one may be meant
-        return ""
+        return function_of(node.id, self._bindings)
 
     def _is_functions(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Name):
@@ -231,6 +225,16 @@ class CallRules:
 
 def _call_chain(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+
+
+def function_of(name: str, bindings: Bindings) -> str:
+    """Return the Spark function that a bare name stands for, or an empty text."""
+    origin = bindings.imports.get(name, "")
+    if origin.startswith(FUNCTIONS_MODULE + "."):
+        return origin.removeprefix(FUNCTIONS_MODULE + ".")
+    if not origin and FUNCTIONS_MODULE in bindings.stars and name in FUNCTIONS:
+        return name  # even where a parameter hides it: the star's one may be meant
+    return ""
 
 
 def _unquoted(name: str) -> str:
