@@ -274,6 +274,7 @@ func (a *app) writeReport(r *eval.Report, o *evalOptions) error {
 type measured struct {
 	replay   *eval.Player
 	record   string // file
+	resume   bool   // it has replies already
 	recorder *eval.Recorder
 	naive    bool
 	used     bool // a model writes the analyses
@@ -286,7 +287,7 @@ func (a *app) generatorOf(s *settings.Settings, model sparkwright.Model) (sparkw
 	if m.record != "" {
 		var err error
 		if m.recorder == nil { // settings that change make another generator, and no other recording
-			m.recorder, err = eval.Record(model, m.record)
+			m.recorder, err = eval.Record(model, m.record, m.resume)
 		}
 		if err != nil {
 			return nil, "", err
@@ -322,7 +323,7 @@ func (a *app) pipeline(ctx context.Context, o *evalOptions) (eval.Asker, error) 
 			return nil, err
 		}
 	}
-	a.measured.record, a.measured.naive = o.record, o.arm == armNaive
+	a.measured.record, a.measured.resume, a.measured.naive = o.record, o.resume, o.arm == armNaive
 	if a.measured.naive {
 		s.Spark.MaxRetries = 0
 	}

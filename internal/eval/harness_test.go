@@ -255,7 +255,8 @@ func (e *echo) Complete(_ context.Context, req sparkwright.ModelRequest, _ func(
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "replies.jsonl")
-	rec, err := Record(&echo{}, path)
+	model := &echo{}
+	rec, err := Record(model, path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,13 +266,19 @@ func TestReplay(t *testing.T) {
 	}
 	req := sparkwright.GenerateRequest{Question: "all of t?", Catalog: cat}
 	var said []*sparkwright.GenerateReply
-	for _, g := range arms(rec) {
+	for i := range arms(rec) {
 		for range 2 { // the same request twice, with two replies
-			r, e := g.Generate(t.Context(), req)
+			r, e := arms(rec)[i].Generate(t.Context(), req)
 			if e != nil {
 				t.Fatal(e)
 			}
 			said = append(said, r)
+		}
+		if err = rec.Close(); err != nil { // a measurement breaks off, and goes on
+			t.Fatal(err)
+		}
+		if rec, err = Record(model, path, true); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err = rec.Close(); err != nil {

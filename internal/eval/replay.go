@@ -42,9 +42,14 @@ type Recorder struct {
 
 var _ sparkwright.Model = (*Recorder)(nil)
 
-// Record keeps the replies of model in a new file.
-func Record(model sparkwright.Model, path string) (*Recorder, error) {
-	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+// Record keeps the replies of model in a file: a new one, or after those that
+// a measurement that broke off has kept there.
+func Record(model sparkwright.Model, path string, resume bool) (*Recorder, error) {
+	flag := os.O_TRUNC
+	if resume {
+		flag = os.O_APPEND
+	}
+	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_WRONLY|flag, 0o600)
 	if err != nil {
 		return nil, sparkwright.Errorf(sparkwright.CodeResource, "the replies cannot be recorded: %w", err)
 	}

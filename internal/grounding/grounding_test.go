@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/grounding"
@@ -43,8 +44,11 @@ func TestRecall(t *testing.T) {
 	}
 	var describer grounding.Describer
 	var tables, missed, columns, gone, largest int
+	var took time.Duration
 	for _, q := range questions {
+		began := time.Now()
 		text, views := describer.Describe(catalog, q.text, "", nil, grounding.Options{Tokens: 4000})
+		took += time.Since(began)
 		got := described(text)
 		if len(got) != len(views) {
 			t.Errorf("%q: %d views are told, %d described", q.text, len(views), len(got))
@@ -75,6 +79,9 @@ func TestRecall(t *testing.T) {
 	}
 	if largest > 4000 {
 		t.Errorf("%d tokens", largest)
+	}
+	if each := took / time.Duration(len(questions)); each > 50*time.Millisecond { // a thirtieth of it, by the benchmark
+		t.Errorf("%s a question", each)
 	}
 }
 
