@@ -322,7 +322,7 @@ func predicate(alias string, c *cond) (string, error) {
 		}
 		return x + op + strings.Join(vals, ", ") + ")", nil
 	case condAverage:
-		return x + " " + c.op + " (SELECT AVG(" + ident(col.src.Name) + ") FROM " + ident(col.t.view) + ")", nil
+		return x + " " + c.op + " (SELECT AVG(" + averaged(col, ident(col.src.Name)) + ") FROM " + ident(col.t.view) + ")", nil
 	case condDate:
 		return dateSQL(x, col, c.rng)
 	case condCompare:

@@ -264,7 +264,20 @@ func (st *statement) measure(m *measure) (string, error) {
 	if m.attr.col.t != st.sc.root && (m.fn == "sum" || m.fn == "avg") {
 		return "", refuse(sparkwright.DeclineNotUnderstood, "%s of %s would be counted once for every row of %s.", m.fn, qualified(m.attr.col), st.sc.root.view)
 	}
+	if m.fn == "avg" {
+		x = averaged(m.attr.col, x)
+	}
 	return strings.ToUpper(m.fn) + "(" + wrap(x) + ")", nil
+}
+
+// averaged is a column as AVG takes it. Spark makes doubles of whole numbers
+// anyway; when the code says so PostgreSQL does the same and may work the mean
+// out (readplan).
+func averaged(c *column, x string) string {
+	if c.isInteger() {
+		return "CAST(" + x + " AS DOUBLE)"
+	}
+	return x
 }
 
 func (st *statement) measureName(m *measure) string {

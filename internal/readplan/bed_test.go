@@ -415,6 +415,7 @@ func (w *world) ask(q query, names map[string]string) (map[string]answer, error)
 // outcome of one query in all ways.
 type outcome struct {
 	scans    []readplan.Scan
+	part     bool // PostgreSQL works something out
 	guard    readplan.Guard
 	reads    []readplan.Read // where the plan is known
 	answers  map[string]answer
@@ -426,7 +427,15 @@ type outcome struct {
 func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 	names := map[string]string{}
 	var err error
-	if names["pushed, plan not known"], err = w.views(readplan.Plan(w.catalog, nil, readplan.Options{Cores: 2}), readplan.AllGuards(w.reads, q.code("", w))["t"], false); err != nil || w.p.old {
+	if names["pushed, plan not known"], err = w.views(readplan.Plan(w.catalog, nil, readplan.Options{Cores: 2}), readplan.AllGuards(w.reads, q.code("", w))["t"], false); err != nil {
+		return names, err
+	}
+	if w.p.old {
+		var a answer
+		a, err = w.p.call(map[string]any{"op": "plan", "code": q.code(names["pushed, plan not known"], w)})
+		for _, what := range []string{"Aggregates", "GroupByExpressions", "Limit", "TopN"} {
+			out.part = out.part || strings.Contains(a.Plan, "\nPushed"+what+": ")
+		}
 		return names, err
 	}
 	plain, err := w.views(w.reads, readplan.Guard{}, false)
@@ -443,6 +452,7 @@ func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 	scans, ok := readplan.Explained(a.Plan, w.reads)
 	if ok {
 		out.scans = scans
+		out.part = slices.ContainsFunc(scans, func(s readplan.Scan) bool { return !s.Rows })
 		out.guard = readplan.Guards(scans, w.reads)["t"]
 		opt := readplan.Options{Cores: 2, MaxConnections: 3, Scanned: readplan.Scanned(scans), Pages: true}
 		if opt.Leaves, err = w.leaves(scans, out.guard); err != nil {

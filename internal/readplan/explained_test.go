@@ -85,7 +85,7 @@ func TestGuards(t *testing.T) {
 	reads := func(c sparkwright.Column) []readplan.Read {
 		c.Name = `C"x`
 		columns := []sparkwright.Column{c, {Name: "id", BaseType: "int4", Type: "integer"}, {Name: "y", BaseType: c.BaseType, Type: c.Type}, {Name: "n", BaseType: "int8", Type: "bigint"}}
-		return []readplan.Read{{View: "v", Table: sparkwright.Table{Connection: "t", Schema: "s", Name: "v", Columns: columns}}}
+		return []readplan.Read{{View: "v", Table: sparkwright.Table{Connection: "t", Schema: "s", Name: "v", Columns: columns, RowEstimate: 100}}}
 	}
 	text := sparkwright.Column{BaseType: "text", Type: "text", Collation: "de"}
 	bytes := sparkwright.Column{BaseType: "text", Type: "text"}
@@ -104,6 +104,11 @@ func TestGuards(t *testing.T) {
 	list := sparkwright.Column{BaseType: "_int4", Type: "integer[]"}
 	anyDay := sparkwright.Column{BaseType: "date", Type: "date"}
 	day := sparkwright.Column{BaseType: "date", Type: "date", Stats: &sparkwright.ColumnStats{Histogram: []string{"1999-01-01", "2030-12-31"}}}
+	quantity := sparkwright.Column{BaseType: "int8", Type: "bigint", Stats: &sparkwright.ColumnStats{Histogram: []string{"-20", "900"}}}
+	stars := sparkwright.Column{BaseType: "int8", Type: "bigint", Stats: &sparkwright.ColumnStats{Distinct: 2, MostCommon: []sparkwright.ValueCount{{Value: "5"}, {Value: "1"}}}}
+	most := sparkwright.Column{BaseType: "int8", Type: "bigint", Stats: &sparkwright.ColumnStats{Distinct: 3, MostCommon: stars.Stats.MostCommon}}
+	mostDays := sparkwright.Column{BaseType: "date", Type: "date", Stats: &sparkwright.ColumnStats{Distinct: 2, MostCommon: []sparkwright.ValueCount{{Value: "2020-01-01"}}}}
+	serial := sparkwright.Column{BaseType: "int8", Type: "bigint", Stats: &sparkwright.ColumnStats{Histogram: []string{"1", "50000000000"}}}
 	amount := sparkwright.Column{BaseType: "numeric", Type: "numeric(12,2)"}
 	rate := sparkwright.Column{BaseType: "numeric", Type: "numeric(5,2)"}
 	wide := sparkwright.Column{BaseType: "numeric", Type: "numeric(30,10)"}
@@ -170,6 +175,18 @@ func TestGuards(t *testing.T) {
 		{"mean of whole numbers", amount, `SELECT AVG("id") FROM`, guard{Aggregates: true}},
 		{"mean of large whole numbers, computed", amount, `SELECT AVG("n" + 1) FROM`, guard{Aggregates: true}},
 		{"mean of whole numbers as doubles", amount, `SELECT AVG(CAST("id" AS FLOAT8)) FROM`, guard{}},
+		{"mean of whole numbers as doubles, which are not known", amount, `SELECT AVG(CAST("n" AS FLOAT8)) FROM`, guard{Aggregates: true}},
+		{"mean of few whole numbers as doubles", quantity, `SELECT AVG(CAST(` + col + ` AS FLOAT8)) FROM`, guard{}},
+		{"the same, over a join of the table with itself", quantity, `SELECT AVG(CAST(` + col + ` AS FLOAT8)) FROM "s"."v" a INNER JOIN "s"."v" b ON a."id" = b."id" INNER JOIN`, guard{Aggregates: true}},
+		{"mean of small whole numbers as doubles", stars, `SELECT AVG(CAST(` + col + ` AS FLOAT8)) FROM`, guard{}},
+		{"mean of whole numbers of which a large one is not common", most, `SELECT AVG(CAST(` + col + ` AS FLOAT8)) FROM`, guard{Aggregates: true}},
+		{"years of dates of which one is not common", mostDays, `GROUP BY EXTRACT(YEAR FROM ` + col + `)`, guard{Aggregates: true}},
+		{"mean of large whole numbers as doubles", serial, `SELECT AVG(CAST(` + col + ` AS FLOAT8)) FROM`, guard{Aggregates: true}},
+		{"mean of whole numbers as doubles, computed", quantity, `SELECT AVG(CAST(` + col + ` AS FLOAT8) * 3.0) FROM`, guard{Aggregates: true}},
+		{"mean of whole numbers under a condition", quantity, `SELECT AVG(CASE WHEN "y" = 3 THEN ` + col + ` END) FROM`, guard{Aggregates: true}},
+		{"mean of doubles under a condition", quantity, `SELECT AVG(CASE WHEN "y" = 3 THEN CAST(` + col + ` AS FLOAT8) END) FROM`, guard{}},
+		{"mean of a choice in a choice", quantity, `SELECT AVG(CASE WHEN CASE WHEN "y" = 3 THEN 1 ELSE 2 END = 1 THEN ` + col + ` END) FROM`, guard{Aggregates: true}},
+		{"mean of ones and zeros", amount, `SELECT AVG(CASE WHEN "y" = 3 THEN 1 ELSE 0 END) FROM`, guard{Aggregates: true}},
 		{"sum of doubles that are not known", real8, `SELECT SUM(` + col + `) FROM`, guard{Aggregates: true}},
 		{"sum of doubles", small8, `SELECT SUM(` + col + `) FROM`, guard{}},
 		{"variance of doubles", small8, `SELECT VAR_POP(` + col + `) FROM`, guard{}},
@@ -225,6 +242,27 @@ func TestAllGuards(t *testing.T) {
 		got.Why = nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", code, diff)
+		}
+	}
+	reads := shopReads()[:1]
+	reads[0].Table.RowEstimate = 5_000_000
+	reads[0].Table.Columns = append(reads[0].Table.Columns, sparkwright.Column{
+		Name: "stars", BaseType: "int4", Type: "integer", Stats: &sparkwright.ColumnStats{Distinct: 1, MostCommon: []sparkwright.ValueCount{{Value: "5"}}},
+	})
+	for code, want := range map[string]bool{
+		"SELECT avg(stars) FROM orders":                                                     true,
+		"SELECT avg(CAST(stars AS DOUBLE)) FROM orders":                                     false,
+		"SELECT id, AVG(CAST(o.stars AS DOUBLE)) FROM orders o GROUP BY id":                 false,
+		"SELECT avg(CAST(stars AS DOUBLE)), avg(customer_id) FROM orders":                   true,
+		"SELECT avg(CAST(stars AS DOUBLE)), max(CAST(id AS STRING)) FROM orders":            true,
+		"SELECT avg(CAST(stars AS DOUBLE) / 3) FROM orders":                                 true,
+		"SELECT avg(CAST(id AS DOUBLE)) FROM orders":                                        true, // 19 digits
+		"SELECT avg(CAST(a.stars AS DOUBLE)) FROM orders a JOIN orders b JOIN orders c":     true, // too many rows
+		"SELECT avg(CASE WHEN id > 1 THEN CAST(stars AS DOUBLE) END) FROM orders":           true, // the plan would show it
+		"spark.table('orders').agg(F.avg(F.col('stars').cast('double')), F.count('stars'))": true,
+	} {
+		if got := readplan.AllGuards(reads, code)["t"]; got.Aggregates != want {
+			t.Errorf("%s: %+v", code, got)
 		}
 	}
 	if g := readplan.AllGuards(shopReads(), "SELECT 1")["t"]; !g.Aggregates || !g.Filters {

@@ -193,7 +193,7 @@ func (a *analyst) aggregate(columns []column) string {
 	if c, ok := a.column(columns, "s"); ok {
 		x := c.spark()
 		forms = append(forms, "sum("+x+")", "avg("+x+")", "sum("+x+" * 2)", "sum("+x+" / 3)", "stddev_samp("+x+")", "var_pop("+x+")", "avg("+x+" + 1)",
-			"sum(CASE WHEN "+a.condition(columns, 0)+" THEN "+x+" END)", "covar_pop("+x+", `key`)")
+			"sum(CASE WHEN "+a.condition(columns, 0)+" THEN "+x+" END)", "avg(CASE WHEN "+a.condition(columns, 0)+" THEN "+x+" END)", "avg(CAST("+x+" AS DOUBLE))", "covar_pop("+x+", `key`)")
 	}
 	return a.pick(forms, "aggregate")
 }

@@ -89,7 +89,10 @@ func Guards(scans []Scan, reads []Read) map[string]Guard {
 // for the sake of a column that the code does not name.
 func AllGuards(reads []Read, code string) map[string]Guard {
 	c := codeOf(code)
-	out := map[string]Guard{}
+	out, rows := map[string]Guard{}, map[string]int{}
+	for i := range reads {
+		rows[reads[i].Table.Connection] += joined(&reads[i].Table, max(1, strings.Count(c.lower, strings.ToLower(reads[i].View))))
+	}
 	for i := range reads {
 		r := &reads[i]
 		if !FromPostgres(&r.Table) {
@@ -97,7 +100,7 @@ func AllGuards(reads []Read, code string) map[string]Guard {
 		}
 		for j := range r.Table.Columns {
 			col := &r.Table.Columns[j]
-			g := c.guard(&r.Table, col)
+			g := c.withoutExact(col, rows[r.Table.Connection]).guard(&r.Table, col)
 			if !g.Any() {
 				continue
 			}

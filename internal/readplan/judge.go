@@ -15,6 +15,7 @@ import (
 type judge struct {
 	connection string
 	columns    map[string][]place // by name; a name may be of several tables
+	rows       int                // digits of how many the statement's tables could have together
 }
 
 // place is a column of a table.
@@ -31,6 +32,7 @@ func newJudge(s Scan, reads []Read) *judge {
 			continue
 		}
 		j.connection = r.Table.Connection
+		j.rows += joined(&r.Table, max(1, strings.Count(s.SQL, quoteIdent(r.Table.Schema)+"."+quoteIdent(r.Table.Name))))
 		for k := range r.Table.Columns {
 			c := &r.Table.Columns[k]
 			j.columns[c.Name] = append(j.columns[c.Name], place{&r.Table, c})
@@ -209,7 +211,7 @@ func regular(value string) bool {
 // "" when the statistics have none that it is not the same for.
 func irregular(c *sparkwright.Column) string {
 	const why = "PostgreSQL and Spark differ in infinite dates and in those before 1583"
-	if c.Stats == nil || len(c.Stats.Histogram) == 0 && len(c.Stats.MostCommon) == 0 {
+	if !bounded(c.Stats) {
 		return why + ", and the statistics do not show that there are none"
 	}
 	for _, v := range c.Stats.Histogram {
@@ -223,6 +225,13 @@ func irregular(c *sparkwright.Column) string {
 		}
 	}
 	return ""
+}
+
+// bounded reports whether no value is beyond those that the statistics name: the
+// ends of a histogram, or the common values where they are all. A single value
+// besides them makes no histogram.
+func bounded(s *sparkwright.ColumnStats) bool {
+	return s != nil && (len(s.Histogram) > 1 || len(s.MostCommon) > 0 && s.Distinct <= float64(len(s.MostCommon)))
 }
 
 // times judges a comparison of dates and times.
@@ -377,9 +386,8 @@ func (j *judge) aggregate(f string, args []token) (why []string) {
 	if f == "SUM" || f == "AVG" {
 		why = append(why, j.overflows(args, 1)...)
 	}
-	if f == "AVG" && len(places) > 0 && !slices.ContainsFunc(places, func(p place) bool { return !whole(p.col) }) &&
-		!slices.ContainsFunc(args, func(t token) bool { return t.is("FLOAT8") }) {
-		why = append(why, whyOf(places[0].table, places[0].col, meanWhy)...)
+	if f == "AVG" {
+		why = append(why, j.mean(args)...)
 	}
 	plain := !slices.ContainsFunc(args, func(t token) bool { return t.kind == sign })
 	for _, p := range places {

@@ -119,6 +119,17 @@ var traps = []trap{
 			{"SELECT sum(i) AS s, count(*) AS n FROM {t0}", `("40000", "3")`, "", ""},
 		},
 	},
+	{ // and CASE's own conditions say nothing of its type
+		"means of whole numbers under a condition",
+		"CREATE TABLE t0 (c text, i int, b bigint); INSERT INTO t0 VALUES ('a', 13333, 9007199254740993), ('a', 13333, 1), ('a', 13334, 1), ('b', 7, 1)",
+		[]ask{
+			{"SELECT avg(CASE WHEN c = 'a' THEN i END) AS a FROM {t0}", `("13333.333333333334")`, "mean of whole numbers", ""},
+			{"SELECT avg(CASE WHEN c = 'a' THEN CAST(i AS DOUBLE) END) AS a FROM {t0}", `("13333.333333333334")`, "", ""},
+			{"SELECT c, avg(CAST(i AS DOUBLE)) AS a FROM {t0} GROUP BY c", `("a", "13333.333333333334")("b", "7.0")`, "", ""},
+			{"SELECT avg(CASE WHEN c = 'a' THEN 1 ELSE 0 END) AS a FROM {t0}", `("0.75")`, "mean of whole numbers", ""},
+			{"SELECT avg(CAST(b AS DOUBLE)) AS a FROM {t0}", "", "stays exact", ""},
+		},
+	},
 	{
 		"doubles as integers", "CREATE TABLE t0 (d float8); INSERT INTO t0 VALUES (2.7), (-2.7), (1.5)",
 		[]ask{{"SELECT count(*) AS n FROM {t0} WHERE CAST(d AS INT) = 2", `("1")`, "other digits", ""}},
@@ -140,6 +151,10 @@ var traps = []trap{
 			{"SELECT max(d) AS m FROM {t0}", `("9999-12-31")`, "", ""},
 			{"SELECT max(ts) AS m FROM {t0}", `("9999-12-31 23:59:59.999")`, "", ""},
 		},
+	},
+	{
+		"an infinite date that is neither common nor in a histogram", "CREATE TABLE t0 (d date); INSERT INTO t0 VALUES ('2020-01-01'), ('2020-01-01'), ('2020-01-01'), ('infinity')",
+		[]ask{{"SELECT year(d) AS y, count(*) AS n FROM {t0} GROUP BY 1", `("2020", "3")("9999", "1")`, "infinite", ""}},
 	},
 	{
 		"dates before Christ", "CREATE TABLE t0 (d date); INSERT INTO t0 VALUES ('0044-03-15 BC'), ('2020-01-01')",

@@ -20,6 +20,8 @@ _KINDS = (
     exp.Boolean, exp.TimestampTrunc, exp.DateTrunc, exp.Var, exp.Tuple,
 )  # fmt: skip
 _ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.Min, exp.Max)
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
+_CAST = (exp.DataType.Type.DATE, exp.DataType.Type.DOUBLE)
 _AGGREGATES = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 
 Reply = dict[str, Any]
@@ -77,6 +79,7 @@ def _translate(sql: str, views: list[dict[str, Any]]) -> Reply:
     for column in list(tree.find_all(exp.Column)):
         _name_column(column, types, aliases)
     _refuse_order_of_text(tree, types)
+    _refuse_doubles(tree)
     key = _key(tree)
     for e in tree.selects:
         if isinstance(e, exp.Alias):
@@ -86,7 +89,7 @@ def _translate(sql: str, views: list[dict[str, Any]]) -> Reply:
 
 
 def _same_meaning(node: Any) -> None:
-    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DATE:
+    if isinstance(node, exp.DataType) and node.this in _CAST:
         return
     if isinstance(node, exp.Cast) and isinstance(node.args.get("to"), exp.DataType):
         return  # the type itself is looked at in its turn
@@ -139,6 +142,15 @@ def _refuse_order_of_text(tree: exp.Expression, types: dict[str, Any]) -> None:
         for column in node.find_all(exp.Column):
             if column.meta.get("spark_type") == "string":
                 raise DeclinedError("text is ordered differently in PostgreSQL")
+
+
+def _refuse_doubles(tree: exp.Expression) -> None:
+    """Refuse to make doubles of anything but whole numbers."""
+    for node in tree.find_all(exp.Cast):
+        if node.to.this == exp.DataType.Type.DOUBLE and (
+            not isinstance(node.this, exp.Column) or node.this.meta.get("spark_type") not in _WHOLE
+        ):
+            raise DeclinedError("cast may mean another thing in PostgreSQL")
 
 
 def _key(tree: exp.Select) -> str:

@@ -61,6 +61,15 @@ def test_join_and_top() -> None:
     assert 'JOIN "crm"."customers" AS "c"' in got["sql"]
 
 
+def test_means_of_whole_numbers() -> None:
+    got = of("SELECT AVG(CAST(customer_id AS DOUBLE)) AS a FROM orders")
+    assert got["sql"] == (
+        'SELECT AVG(CAST("orders"."customer_id" AS DOUBLE PRECISION)) AS "a" '
+        'FROM "sales"."Ord""ers" AS "orders"'
+    )
+    assert got["loose"]
+
+
 @pytest.mark.parametrize(
     ("sql", "why"),
     [
@@ -77,6 +86,9 @@ def test_join_and_top() -> None:
         ("SELECT SUM(id) FROM orders, customers", "not plain which column"),
         ("SELECT COUNT(*) FROM orders WHERE YEAR(at) = 2024", "may mean another thing"),
         ("SELECT COUNT(*) FROM orders WHERE CAST(status AS INT) = 1", "may mean another thing"),
+        ("SELECT SUM(CAST(status AS DOUBLE)) FROM orders", "may mean another thing"),
+        ("SELECT SUM(CAST(amount AS DOUBLE)) FROM orders", "may mean another thing"),
+        ("SELECT SUM(CAST(id + 1 AS DOUBLE)) FROM orders", "may mean another thing"),
         ("SELECT COUNT(*) FROM orders WHERE status = 'it''s' AND", "cannot be translated"),
     ],
 )
