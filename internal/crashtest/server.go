@@ -61,7 +61,7 @@ func Config(st *store.Store, w *World) supervisor.Config {
 		ResultsDir: filepath.Join(w.Dir, "results"), PreviewRows: 10, Cores: 2, PlaceReason: "here",
 		Timing: supervisor.Timing{
 			Beat: 300 * time.Millisecond, Silence: 3 * time.Second, Look: 500 * time.Millisecond,
-			Fetch: 20 * time.Millisecond, Slice: 200 * time.Millisecond, Backoff: 20 * time.Millisecond,
+			Fetch: 50 * time.Millisecond, Slice: 200 * time.Millisecond, Backoff: 20 * time.Millisecond,
 		},
 		Failpoint: failpoint.FromEnv(), Log: slog.New(slog.DiscardHandler),
 	}
