@@ -56,6 +56,7 @@ type arm struct {
 	name  string
 	run   func(ctx context.Context) error
 	times []float64
+	spent []spent
 }
 
 // bed is what the arms work on.
@@ -117,9 +118,9 @@ func measureArms(ctx context.Context, rows, rounds int, spark bool, dir string, 
 	}
 	done := 0
 	for round := range rounds + 1 { // the first warms up
-		times := make([]float64, len(arms))
+		times, used := make([]float64, len(arms)), make([]spent, len(arms))
 		for i, a := range arms {
-			began := time.Now()
+			began, before := time.Now(), spentNow()
 			err := a.run(ctx)
 			if ctx.Err() != nil {
 				return report(os.Stdout, rows, done, arms)
@@ -127,11 +128,11 @@ func measureArms(ctx context.Context, rows, rounds int, spark bool, dir string, 
 			if err != nil {
 				return fmt.Errorf("%s: %w", a.name, err)
 			}
-			times[i] = time.Since(began).Seconds()
+			times[i], used[i] = time.Since(began).Seconds(), spentNow().since(before)
 		}
 		for i, a := range arms {
 			if round > 0 {
-				a.times = append(a.times, times[i])
+				a.times, a.spent = append(a.times, times[i]), append(a.spent, used[i])
 			}
 		}
 		done = round
@@ -147,8 +148,10 @@ func report(w io.Writer, rows, rounds int, arms []*arm) error {
 		if len(a.times) == 0 {
 			return errors.New("no round was ended")
 		}
-		slices.Sort(a.times)
-		_, _ = fmt.Fprintf(w, "%-58s %7.2f s  (%.2f to %.2f)\n", a.name, a.times[len(a.times)/2], a.times[0], a.times[len(a.times)-1])
+		of := slices.Clone(a.times)
+		slices.Sort(of)
+		middle := of[len(of)/2]
+		_, _ = fmt.Fprintf(w, "%-62s %7.2f s  (%.2f to %.2f)  processor: %s\n", a.name, middle, of[0], of[len(of)-1], a.spent[slices.Index(a.times, middle)])
 	}
 	return nil
 }

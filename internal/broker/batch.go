@@ -67,10 +67,20 @@ func (c *client) parse(m *pgproto3.Parse) {
 		delete(c.stmts, m.Name)
 		c.refused(m.Query, why)
 	case read:
-		c.pass('P', m, nil)
+		c.pass('P', &pgproto3.Parse{Name: c.upstreamName(m.Name), Query: m.Query, ParameterOIDs: m.ParameterOIDs}, nil)
 	default:
 		c.push(op{answer: &pgproto3.ParseComplete{}})
 	}
+}
+
+// upstreamName is the name of a client's statement at PostgreSQL. Behind a pooler
+// a session there may have statements of other clients, and every driver calls
+// its first one the same.
+func (c *client) upstreamName(name string) string {
+	if name == "" {
+		return ""
+	}
+	return c.names + name
 }
 
 func (c *client) bind(m *pgproto3.Bind) {
@@ -81,7 +91,9 @@ func (c *client) bind(m *pgproto3.Bind) {
 	}
 	c.portals[m.DestinationPortal] = &portal{prepared: st}
 	if st.verdict == read {
-		c.pass('B', m, nil)
+		upstream := *m
+		upstream.PreparedStatement = c.upstreamName(m.PreparedStatement)
+		c.pass('B', &upstream, nil)
 		return
 	}
 	c.push(op{answer: &pgproto3.BindComplete{}})
@@ -103,11 +115,11 @@ func (c *client) describe(m *pgproto3.Describe) {
 	case refused:
 		c.push(op{fail: noSuch("34000", "statement or portal")})
 	case read:
-		want := byte('d')
+		want, upstream := byte('d'), *m
 		if m.ObjectType == 'S' {
-			want = 's'
+			want, upstream.Name = 's', c.upstreamName(m.Name)
 		}
-		c.pass(want, m, nil)
+		c.pass(want, &upstream, nil)
 	default:
 		if m.ObjectType == 'S' {
 			c.push(op{answer: &pgproto3.ParameterDescription{}})
@@ -135,12 +147,13 @@ func (c *client) execute(m *pgproto3.Execute) {
 }
 
 func (c *client) closing(m *pgproto3.Close) {
-	v := empty
+	v, upstream := empty, *m
 	if m.ObjectType == 'S' {
 		if st, ok := c.stmts[m.Name]; ok {
 			v = st.verdict
 		}
 		delete(c.stmts, m.Name)
+		upstream.Name = c.upstreamName(m.Name)
 	} else {
 		if p := c.portals[m.Name]; p != nil {
 			v = p.verdict
@@ -148,7 +161,7 @@ func (c *client) closing(m *pgproto3.Close) {
 		delete(c.portals, m.Name)
 	}
 	if v == read {
-		c.pass('C', m, nil)
+		c.pass('C', &upstream, nil)
 		return
 	}
 	c.push(op{answer: &pgproto3.CloseComplete{}})

@@ -45,7 +45,8 @@ type client struct {
 	pid  uint32
 	key  [4]byte
 
-	tx      byte // the transaction as the client sees it: I, T or E
+	tx      byte   // the transaction as the client sees it: I, T or E
+	names   string // what the names of its statements begin with at PostgreSQL
 	stmts   map[string]prepared
 	portals map[string]*portal
 	batch   []op
@@ -76,6 +77,7 @@ func newClient(s *Session, conn net.Conn) *client {
 	}
 	c.be.SetMaxBodyLen(maxRequest)
 	_, _ = rand.Read(c.key[:])
+	c.names = "sw_" + rand.Text()[:12] + "_"
 	return c
 }
 

@@ -66,6 +66,9 @@ func count(bytes int64, opt Options) int {
 	if opt.MaxConnections > 0 {
 		n = min(n, opt.MaxConnections)
 	}
+	if n > opt.Cores && opt.Cores > 0 {
+		n -= n % opt.Cores // no core waits for the last read of another
+	}
 	return n
 }
 
