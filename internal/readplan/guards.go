@@ -163,6 +163,9 @@ func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 	if whole(c) {
 		hold(meanWhy, Guard{Aggregates: w.has("avg", "mean", "describe", "summary")})
 	}
+	if floating(c) && w.has("%", "mod") {
+		hold(remainderWhy, Guard{Aggregates: true, Filters: true})
+	}
 	products := w.has("*", "/", "+", "-")
 	hold(overflow(t, c, 2), Guard{Aggregates: products || w.has("sum", "avg", "mean", "std", "var", "corr", "regr", "describe", "summary"), Filters: products && filters})
 	switch {

@@ -110,6 +110,10 @@ func (j *judge) term(list []token) (why []string) {
 			why = append(why, j.extract(call(list, i))...)
 		}
 	}
+	if slices.Contains(operators, "%") && (slices.ContainsFunc(places, func(p place) bool { return floating(p.col) }) ||
+		slices.ContainsFunc(list, func(t token) bool { return t.is("FLOAT8", "FLOAT4", "REAL", "DOUBLE") })) {
+		why = append(why, remainderWhy)
+	}
 	why = append(why, computes(places, list, operators)...)
 	if len(operators) > 0 {
 		why = append(why, j.overflows(list, 2)...)
@@ -419,6 +423,10 @@ func (j *judge) overflows(args []token, powers int) (why []string) {
 	}
 	return why
 }
+
+const remainderWhy = "PostgreSQL has no remainder of doubles"
+
+func floating(c *sparkwright.Column) bool { return c.BaseType == "float8" || c.BaseType == "float4" }
 
 // maxExponent is that of a double, with some to spare.
 const maxExponent = 300

@@ -105,6 +105,16 @@ var traps = []trap{
 		},
 	},
 	{
+		"remainders of doubles", "CREATE TABLE t0 (d float8, r real, n int); INSERT INTO t0 VALUES (3, 3, 3), (4.5, 4.5, 4), (NULL, NULL, 5)",
+		[]ask{
+			{"SELECT count(*) AS c FROM {t0} WHERE d % 2 = 1", `("1")`, "remainder", ""},
+			{"SELECT n, count(*) AS c FROM {t0} WHERE r % 2 = 1 GROUP BY n", `("3", "1")`, "remainder", ""},
+			{"SELECT sum(d % 2) AS s FROM {t0}", `("1.5")`, "", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE n % CAST(2 AS DOUBLE) = 1", `("2")`, "remainder", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE n % 2 = 1 AND d > 0", `("1")`, "", ""},
+		},
+	},
+	{
 		"sums of doubles", "CREATE TABLE t0 (d float8); INSERT INTO t0 VALUES (0.1), (0.2), (0.3)",
 		[]ask{{"SELECT sum(d) AS s, avg(d) AS a FROM {t0}", "", "", ""}},
 	},
