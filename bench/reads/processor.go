@@ -11,8 +11,8 @@ import (
 // ticks a second, of the times in /proc.
 const ticks = 100
 
-// spent is processor time, in seconds, by who has spent it. PostgreSQL's and
-// Spark's are those of all on this machine.
+// spent is processor time, in seconds, by who has spent it: PostgreSQL, all of
+// them on this machine; Spark, of this program; and this process.
 type spent struct{ postgres, spark, here float64 }
 
 func (s spent) since(before spent) spent {
@@ -27,6 +27,7 @@ func (s spent) String() string {
 // among its parent's children.
 func spentNow() (s spent) {
 	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	parents, java := map[string]string{}, map[string]float64{}
 	for _, path := range all {
 		text, err := os.ReadFile(path) //nolint:gosec // G304: /proc
 		if err != nil {
@@ -53,6 +54,16 @@ func spentNow() (s spent) {
 		case name == "postgres":
 			s.postgres += own + ended
 		case name == "java":
+			java[id] = own
+		}
+		parents[id] = fields[1]
+	}
+	for id, own := range java {
+		above := parents[id]
+		for above != "" && above != strconv.Itoa(os.Getpid()) {
+			above = parents[above]
+		}
+		if above != "" {
 			s.spark += own
 		}
 	}

@@ -101,7 +101,8 @@ func sparkArms(ctx context.Context, b *bed, session *broker.Session, dir string)
 		{name: "Spark, a job that reads nothing: the constant", run: job(brokered, s.whole, `result = spark.sql("SELECT 1 AS done")`)},
 		{name: "Spark, all rows, naive", run: job(direct, nil, simple+scan)},
 		{name: "Spark, all rows, planned, direct", run: job(direct, s.reads, scan)},
-		{name: "Spark, all rows, planned, through the broker", run: job(brokered, s.reads, scan)},
+		{name: "Spark, all rows, planned, direct, binary", run: job(way{url + "&prepareThreshold=-1", b.cred}, s.reads, scan)},
+		{name: "Spark, all rows, planned, through the broker, binary", run: job(brokered, s.reads, scan)},
 	}
 	for _, q := range questions {
 		arms = append(arms,
