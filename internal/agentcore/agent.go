@@ -100,6 +100,9 @@ func (a *Agent) invocations(w http.ResponseWriter, r *http.Request) {
 	a.stream(w, r, payload)
 }
 
+// resultEvent is the name of the event that has the result.
+const resultEvent = "result"
+
 // stream keeps the connection alive while a run goes on, and ends with its
 // result.
 func (a *Agent) stream(w http.ResponseWriter, r *http.Request, payload map[string]any) {
@@ -116,7 +119,7 @@ func (a *Agent) stream(w http.ResponseWriter, r *http.Request, payload map[strin
 		select {
 		case text := <-done:
 			line, _ := json.Marshal(text)
-			_, _ = fmt.Fprintf(w, "event: result\ndata: %s\n\n", line)
+			_, _ = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", resultEvent, line)
 			_ = flusher.Flush()
 			return
 		case <-tick.C:

@@ -113,6 +113,33 @@ func TestAgentCarriesOut(t *testing.T) {
 	}
 }
 
+// A connection that breaks after the result has lost nothing; one that breaks
+// before it has, and what came until then is no result.
+func TestConnectionThatBreaks(t *testing.T) {
+	t.Parallel()
+	result, err := json.Marshal(`{"execution_result":"success","spark_code":"x = 1"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sent, whole := range map[string]bool{
+		": running\n\nevent: result\ndata: " + string(result) + "\n\n":                 true,
+		": running\n\nevent: result\ndata: " + string(result) + "\n":                   false,
+		"event: progress\ndata: \"half\"\n\n: running\n\nevent: result\ndata: \"{\\\"": false,
+		"data: " + string(result) + "\n\n":                                             false, // whether another one would have come is not known
+	} {
+		c := newCore(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, sent)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}))
+		got, err := c.client().Run(t.Context(), "s1", payload())
+		if (err == nil) != whole || whole && !strings.Contains(string(got), `"success"`) {
+			t.Errorf("%q: %s, %v", sent, got, err)
+		}
+	}
+}
+
 func TestAgentSaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{`{"success":false,"error":"no such table"}`, `{"detail":[{"msg":"field required"}]}`, "Internal Server Error"} {

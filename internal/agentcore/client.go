@@ -119,7 +119,9 @@ func (c *Client) invoke(ctx context.Context, sessionID string, payload map[strin
 	}
 }
 
-// read takes the answer: JSON, or the last data of an event stream.
+// read takes the answer: JSON, or the data of an event stream's result. An agent
+// that does not name its events has it in the last one. What happens to the
+// connection after the result changes nothing.
 func read(body io.ReadCloser, contentType string) ([]byte, error) {
 	defer body.Close() //nolint:errcheck // read only
 	limited := io.LimitReader(body, maxAnswer)
@@ -127,14 +129,21 @@ func read(body io.ReadCloser, contentType string) ([]byte, error) {
 		return io.ReadAll(limited)
 	}
 	var data, last bytes.Buffer
+	name := ""
 	lines := bufio.NewReaderSize(limited, 64<<10)
 	for {
 		line, err := lines.ReadString('\n')
 		switch text := strings.TrimRight(line, "\r\n"); {
-		case text == "" && data.Len() > 0:
+		case text == "" && data.Len() > 0 && (err == nil || err == io.EOF):
+			if name == resultEvent {
+				return data.Bytes(), nil
+			}
 			last.Reset()
 			last.Write(data.Bytes())
 			data.Reset()
+			name = ""
+		case strings.HasPrefix(text, "event:"):
+			name = strings.TrimSpace(strings.TrimPrefix(text, "event:"))
 		case strings.HasPrefix(text, "data:"):
 			data.WriteString(strings.TrimPrefix(strings.TrimPrefix(text, "data:"), " "))
 		}
