@@ -3,6 +3,7 @@ package readplan
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -93,6 +94,7 @@ func AllGuards(reads []Read, code string) map[string]Guard {
 	for i := range reads {
 		rows[reads[i].Table.Connection] += joined(&reads[i].Table, max(1, strings.Count(c.lower, strings.ToLower(reads[i].View))))
 	}
+	long := c.long(reads)
 	for i := range reads {
 		r := &reads[i]
 		if !FromPostgres(&r.Table) {
@@ -101,6 +103,9 @@ func AllGuards(reads []Read, code string) map[string]Guard {
 		for j := range r.Table.Columns {
 			col := &r.Table.Columns[j]
 			g := c.withoutExact(col, rows[r.Table.Connection]).guard(&r.Table, col)
+			if long && (col.BaseType == "int2" || col.BaseType == "int4") && c.names(col) {
+				g.add(Guard{Aggregates: true, Filters: true, Why: []string{longWhy}})
+			}
 			if !g.Any() {
 				continue
 			}
@@ -113,6 +118,24 @@ func AllGuards(reads []Read, code string) map[string]Guard {
 		}
 	}
 	return out
+}
+
+const longWhy = "Spark writes a cast to bigint so that PostgreSQL does not know it"
+
+var (
+	arithmetic = regexp.MustCompile("[a-z_`)\\]\"]\\s*[-+*/%]\\s*[\\w`(]|[\\w`)\\]\"]\\s*[-+*/%]\\s*[a-z_`(]")
+	longNumber = regexp.MustCompile(`\d{10}`)
+)
+
+// long reports whether the code may compute with bigint: then Spark casts the
+// smaller whole numbers to it.
+func (w written) long(reads []Read) bool {
+	if !arithmetic.MatchString(strings.ReplaceAll(w.lower, "(*)", "")) {
+		return false
+	}
+	return longNumber.MatchString(w.lower) || slices.ContainsFunc(reads, func(r Read) bool {
+		return slices.ContainsFunc(r.Table.Columns, func(c sparkwright.Column) bool { return c.BaseType == "int8" && w.names(&c) })
+	})
 }
 
 // written is code of which the plan is not known.

@@ -105,6 +105,15 @@ var traps = []trap{
 		},
 	},
 	{
+		"whole numbers of two sizes", "CREATE TABLE t0 (i int, s smallint, b bigint); INSERT INTO t0 VALUES (3, 3, 2), (1, 1, -7), (NULL, NULL, 1)",
+		[]ask{
+			{"SELECT count(*) AS c FROM {t0} WHERE b + i >= 2", `("1")`, "casts", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE b * s < 0", `("1")`, "casts", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE i * 5000000000 > 3", `("2")`, "casts", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE i > 1 AND b > 1", `("1")`, "", ""},
+		},
+	},
+	{
 		"remainders of doubles", "CREATE TABLE t0 (d float8, r real, n int); INSERT INTO t0 VALUES (3, 3, 3), (4.5, 4.5, 4), (NULL, NULL, 5)",
 		[]ask{
 			{"SELECT count(*) AS c FROM {t0} WHERE d % 2 = 1", `("1")`, "remainder", ""},
