@@ -62,15 +62,18 @@ func (rt *Runtime) Archive(ctx context.Context, opt Options) error {
 	if err = os.WriteFile(script, []byte(archiveScript), 0o600); err != nil {
 		return diskError("write the archive's script", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, archiveTime)
+	within, cancel := context.WithTimeout(ctx, archiveTime)
 	defer cancel()
 	made := rt.archive() + ".tmp"
-	out, err := command(ctx, nil, "/usr/bin/env", append(rt.Env(), rt.archiveCommand(script, made)...)...)
+	out, err := command(within, nil, "/usr/bin/env", append(rt.Env(), rt.archiveCommand(script, made)...)...)
 	if err == nil {
 		err = os.Rename(made, rt.archive())
 	}
 	if err != nil {
 		_ = os.Remove(made)
+		if ctx.Err() != nil {
+			return cancelled(ctx)
+		}
 		return &sparkwright.Error{
 			Code: sparkwright.CodeUnavailable, Message: "Spark's classes could not be archived; it starts as fast as without", Because: lastLine(out), Err: err,
 			Remedy: "nothing has to be done",
