@@ -46,20 +46,3 @@ func TestStatementsOfTwoClients(t *testing.T) {
 		t.Errorf("one name for two clients: %v", names)
 	}
 }
-
-// refused is what an error says that is the next answer.
-func (r *raw) refused() (text string) {
-	r.t.Helper()
-	for {
-		msg, err := r.front.Receive()
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		switch m := msg.(type) {
-		case *pgproto3.ErrorResponse:
-			text = m.Message
-		case *pgproto3.ReadyForQuery:
-			return text
-		}
-	}
-}

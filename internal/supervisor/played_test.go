@@ -229,52 +229,6 @@ func hash(code string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func TestApproval(t *testing.T) {
-	t.Parallel()
-	p := play(t, []string{"a"}, nil)
-	req := sparkwright.Request{Question: "q", Review: true}
-	approved := p.held(t, p.submit(t, req)).ID
-	if _, err := p.Decide(t.Context(), approved, sparkwright.Decision{Approve: true, CodeHash: hash("b")}); sparkwright.ErrorCode(err) != sparkwright.CodeConflict {
-		t.Errorf("approved with the hash of other code: %v", err)
-	}
-	if run, err := p.Decide(t.Context(), approved, sparkwright.Decision{Approve: true, CodeHash: hash("a"), By: "ann"}); err != nil {
-		t.Fatalf("%+v, %v", run, err)
-	}
-	if run := p.end(t, approved); run.State != sparkwright.RunSucceeded {
-		t.Errorf("after the approval: %s, %+v", run.State, run.Fault)
-	}
-	if _, err := p.Decide(t.Context(), approved, sparkwright.Decision{Approve: true, CodeHash: hash("a")}); sparkwright.ErrorCode(err) != sparkwright.CodeConflict {
-		t.Errorf("approved twice: %v", err)
-	}
-	rejected := p.held(t, p.submit(t, req)).ID
-	if run, err := p.Decide(t.Context(), rejected, sparkwright.Decision{CodeHash: hash("a"), Why: "too much"}); err != nil || run.State != sparkwright.RunCancelled || len(run.Attempts) != 0 {
-		t.Errorf("rejected: %+v, %v", run, err)
-	}
-	dropped := p.held(t, p.submit(t, req)).ID
-	// In this call, or by the job that it asks for, whichever is quicker.
-	if run, err := p.Cancel(t.Context(), dropped); err != nil || run.State != sparkwright.RunCancelled || len(run.Attempts) != 0 {
-		t.Errorf("cancelled: %+v, %v", run, err)
-	}
-}
-
-// A repair changes the code: the approval of the one before is not enough.
-func TestRepairedCodeNeedsAnotherApproval(t *testing.T) {
-	t.Parallel()
-	p := play(t, []string{"a", "b"}, func(c *supervisor.Config) {
-		c.Executors["connect"] = &broken{Executor: c.Executors["connect"], faults: []*sparkwright.Fault{{Kind: sparkwright.FaultCode, Class: "C"}}}
-	})
-	id := p.submit(t, sparkwright.Request{Question: "q", Review: true})
-	for _, code := range []string{"a", "b"} {
-		eventually(t, code+" awaits approval", func() bool {
-			_, err := p.Decide(t.Context(), id, sparkwright.Decision{Approve: true, CodeHash: hash(code)})
-			return err == nil
-		})
-	}
-	if run := p.end(t, id); run.State != sparkwright.RunSucceeded || run.Repairs != 1 {
-		t.Errorf("%s, %d repairs, %+v", run.State, run.Repairs, run.Fault)
-	}
-}
-
 func TestCodeIsKept(t *testing.T) {
 	t.Parallel()
 	p := play(t, []string{"a", "b"}, nil)
