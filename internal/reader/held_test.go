@@ -136,6 +136,12 @@ func TestCheckOnTheHeldSnapshot(t *testing.T) { //nolint:tparallel // its parts 
 		},
 		{name: "its own", connections: shop, total: "5050", manifest: func(m *sparkwright.Manifest, _ []sparkwright.Snapshot) { m.Snapshot = &own }, why: "read one of its own"},
 		{
+			name: "its own, of the same moment", connections: shop, total: "5050",
+			manifest: func(m *sparkwright.Manifest, s []sparkwright.Snapshot) {
+				m.Snapshot = &sparkwright.Snapshot{Connection: "shop", ID: own.ID, LSN: s[0].LSN}
+			}, why: "read one of its own",
+		},
+		{
 			name: "of another server with the same number", connections: shop, total: "5050",
 			manifest: func(m *sparkwright.Manifest, s []sparkwright.Snapshot) {
 				m.Snapshot = &sparkwright.Snapshot{Connection: "shop", ID: s[0].ID, LSN: "0/1"}

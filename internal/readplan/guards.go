@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sparkwright/sparkwright"
@@ -141,11 +142,18 @@ func (w written) long(reads []Read) bool {
 // written is code of which the plan is not known.
 type written struct{ lower string }
 
-func codeOf(code string) written { return written{unescaped.Replace(strings.ToLower(code))} }
+func codeOf(code string) written {
+	return written{strings.ToLower(escaped.ReplaceAllStringFunc(code, func(s string) string {
+		if n, err := strconv.ParseUint(s[2:], 16, 32); err == nil && len(s) > 2 {
+			return string(rune(n))
+		}
+		return s[1:]
+	}))}
+}
 
-// unescaped are the signs of comparisons that a string of Python may hold in
-// another spelling.
-var unescaped = strings.NewReplacer(`\u003c`, "<", `\x3c`, "<", `\u003d`, "=", `\x3d`, "=", `\u003e`, ">", `\x3e`, ">")
+// escaped are the signs that a string of Python may hold in another spelling:
+// those of comparisons, and of names.
+var escaped = regexp.MustCompile(`\\(?:[uU]0*[0-9a-fA-F]{1,6}|x[0-9a-fA-F]{2}|["'\\])`)
 
 func (w written) has(words ...string) bool {
 	return slices.ContainsFunc(words, func(s string) bool { return strings.Contains(w.lower, s) })

@@ -114,13 +114,15 @@ var traps = []trap{
 		},
 	},
 	{
-		"remainders of doubles", "CREATE TABLE t0 (d float8, r real, n int); INSERT INTO t0 VALUES (3, 3, 3), (4.5, 4.5, 4), (NULL, NULL, 5)",
+		"remainders of doubles", `CREATE TABLE t0 (amount float8, ratio real, n int, "si""ze" float8); INSERT INTO t0 VALUES (3, 3, 3, 3), (4.5, 4.5, 4, 4.5), (NULL, NULL, 5, NULL)`,
 		[]ask{
-			{"SELECT count(*) AS c FROM {t0} WHERE d % 2 = 1", `("1")`, "remainder", ""},
-			{"SELECT n, count(*) AS c FROM {t0} WHERE r % 2 = 1 GROUP BY n", `("3", "1")`, "remainder", ""},
-			{"SELECT sum(d % 2) AS s FROM {t0}", `("1.5")`, "", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE amount % 2 = 1", `("1")`, "remainder", ""},
+			{"SELECT n FROM {t0} WHERE amount % 2 = 1", `("3")`, "remainder", ""},
+			{"SELECT n FROM {t0} WHERE `si\"ze` % 2 = 1", `("3")`, "remainder", ""},
+			{"SELECT n, count(*) AS c FROM {t0} WHERE ratio % 2 = 1 GROUP BY n", `("3", "1")`, "remainder", ""},
+			{"SELECT sum(amount % 2) AS s FROM {t0}", `("1.5")`, "", ""},
 			{"SELECT count(*) AS c FROM {t0} WHERE n % CAST(2 AS DOUBLE) = 1", `("2")`, "remainder", ""},
-			{"SELECT count(*) AS c FROM {t0} WHERE n % 2 = 1 AND d > 0", `("1")`, "", ""},
+			{"SELECT count(*) AS c FROM {t0} WHERE n % 2 = 1 AND amount > 0", `("1")`, "", ""},
 		},
 	},
 	{
