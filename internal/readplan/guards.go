@@ -144,7 +144,7 @@ type written struct{ lower string }
 
 func codeOf(code string) written {
 	return written{strings.ToLower(escaped.ReplaceAllStringFunc(code, func(s string) string {
-		if n, err := strconv.ParseUint(s[2:], 16, 32); err == nil && len(s) > 2 {
+		if n, err := strconv.ParseInt(s[2:], 16, 32); err == nil {
 			return string(rune(n))
 		}
 		return s[1:]
