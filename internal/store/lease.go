@@ -195,8 +195,18 @@ func (s *Store) Take(ctx context.Context, server, runID string, ticket int64) (*
 
 // TakeFree is Take for a run that nobody has: ErrFenced when somebody does.
 func (s *Store) TakeFree(ctx context.Context, server, runID string) (*Held, error) {
+	return s.takeFree(ctx, server, runID, "")
+}
+
+// TakeIdle is TakeFree for a run that no job of the queue is to go on with
+// either: whoever takes a run takes it away from its job.
+func (s *Store) TakeIdle(ctx context.Context, server, runID string) (*Held, error) {
+	return s.takeFree(ctx, server, runID, " AND job = 0")
+}
+
+func (s *Store) takeFree(ctx context.Context, server, runID, and string) (*Held, error) {
 	var fence int64
-	err := s.read.QueryRowContext(ctx, `SELECT fence FROM runs WHERE id = ? AND owner = ''`, runID).Scan(&fence)
+	err := s.read.QueryRowContext(ctx, `SELECT fence FROM runs WHERE id = ? AND owner = ''`+and, runID).Scan(&fence)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrFenced
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +72,32 @@ func TestApprovedRunWhoseJobIsLost(t *testing.T) {
 	defer end(third)
 	if run := third.end(t, id); run.State != sparkwright.RunSucceeded {
 		t.Errorf("%s, %+v", run.State, run.Fault)
+	}
+}
+
+// Who approves again and again, before the approved run's job has begun, does
+// not keep it from beginning.
+func TestApprovedOverAndOver(t *testing.T) {
+	t.Parallel()
+	p := play(t, []string{"a"}, nil)
+	id := p.held(t, p.submit(t, sparkwright.Request{Question: "q", Review: true})).ID
+	ctx, enough := context.WithCancel(t.Context())
+	var decided atomic.Int64
+	var callers sync.WaitGroup
+	for range 20 {
+		callers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := p.Decide(ctx, id, sparkwright.Decision{Approve: true, CodeHash: hash("a")}); err == nil {
+					decided.Add(1)
+				}
+			}
+		})
+	}
+	run := p.end(t, id)
+	enough()
+	callers.Wait()
+	if run.State != sparkwright.RunSucceeded || decided.Load() != 1 {
+		t.Errorf("%s, %d approvals counted, %+v", run.State, decided.Load(), run.Fault)
 	}
 }
 

@@ -218,7 +218,7 @@ func (s *Service) Cancel(ctx context.Context, id string) (*sparkwright.Run, erro
 		return run, nil
 	}
 	// Nothing of it is outside. When nobody has it just now, it ends here.
-	held, free, err := s.takeFree(ctx, run.ID)
+	held, free, err := s.takeFree(ctx, run.ID, s.cfg.Store.TakeFree)
 	if errors.Is(err, store.ErrFenced) {
 		if run.State == sparkwright.RunAwaitingApproval { // the job that was asked for has been quicker
 			return s.ending(ctx, run)
@@ -279,7 +279,7 @@ func (s *Service) Decide(ctx context.Context, id string, d sparkwright.Decision)
 	}
 	held, free, err := s.takeWaiting(ctx, run.ID)
 	if errors.Is(err, store.ErrFenced) {
-		return nil, conflict("run "+run.ID+" is being decided by somebody else", "")
+		return nil, conflict("run "+run.ID+" is being decided by somebody else", "somebody has it, or it is approved and waits for its turn")
 	}
 	if err != nil {
 		return nil, err
@@ -310,11 +310,13 @@ func (s *Service) Decide(ctx context.Context, id string, d sparkwright.Decision)
 
 // takeFree takes a run that nobody has, so that the reconcile loop leaves it
 // alone until free is called. ErrFenced when somebody has it.
-func (s *Service) takeFree(ctx context.Context, id string) (held *store.Held, free func(), err error) {
+func (s *Service) takeFree(
+	ctx context.Context, id string, take func(ctx context.Context, server, runID string) (*store.Held, error),
+) (held *store.Held, free func(), err error) {
 	if !s.active.begin(id) {
 		return nil, nil, store.ErrFenced
 	}
-	held, err = s.cfg.Store.TakeFree(ctx, s.id, id)
+	held, err = take(ctx, s.id, id)
 	if err != nil {
 		s.active.end(id)
 		return nil, nil, err
@@ -323,10 +325,11 @@ func (s *Service) takeFree(ctx context.Context, id string) (held *store.Held, fr
 }
 
 // takeWaiting takes a run that waits for approval. A job of the queue may just
-// be looking at it, and leaves it as it is.
+// be looking at it, and leaves it as it is. One that has been approved, and
+// waits for its job, is not taken away from it.
 func (s *Service) takeWaiting(ctx context.Context, id string) (held *store.Held, free func(), err error) {
 	for end := time.Now().Add(endingTime); ; {
-		held, free, err = s.takeFree(ctx, id)
+		held, free, err = s.takeFree(ctx, id, s.cfg.Store.TakeIdle)
 		if !errors.Is(err, store.ErrFenced) || time.Now().After(end) {
 			return held, free, err
 		}

@@ -75,6 +75,12 @@ func attend(ctx context.Context, e *emrserverless.Executor, base string) error {
 			return err
 		}
 	} else {
+		// As the supervisor does: that a job may have been started is known before it is.
+		_, tried := os.Stat(base + ".tried")
+		if err = artifact.WriteFile(base+".tried", nil); err != nil {
+			return err
+		}
+		job.Again = tried == nil
 		if h, err = submit(ctx, e, job); err != nil {
 			return err
 		}
@@ -103,6 +109,7 @@ func submit(ctx context.Context, e *emrserverless.Executor, job sparkwright.Job)
 		if _, later := errors.AsType[*sparkwright.LaterError](err); !later {
 			return h, err
 		}
+		job.Again = true
 		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // a process that only waits
 	}
 }
