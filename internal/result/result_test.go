@@ -1,31 +1,23 @@
 package result_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -383,184 +375,5 @@ func TestRefusals(t *testing.T) {
 	small := result.New(result.Config{CacheDir: t.TempDir(), ViewBytes: 100})
 	if _, err := small.Page(t.Context(), m, order("id")); sparkwright.ErrorCode(err) != sparkwright.CodeLimited {
 		t.Errorf("a view that is too large: %v", err)
-	}
-}
-
-// A file that is not what the job wrote is never served as its result.
-func TestDamagedFiles(t *testing.T) {
-	t.Parallel()
-	m := write(t, 100)
-	r := reader(t, 0)
-	path := filepath.Join(m.Location, m.Parts[0].Path)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text[len(text)/2] ^= 1
-	if err = os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err = r.Parquet(t.Context(), m, io.Discard); err == nil {
-		t.Error("a changed file was copied")
-	}
-	if err = os.WriteFile(path, text[:100], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = r.Page(t.Context(), m, result.Query{Limit: 1}); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
-		t.Errorf("a cut file: %v", err)
-	}
-	m.Parts[0].Path = "../../etc/passwd"
-	if _, err = r.Page(t.Context(), m, result.Query{Limit: 1}); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
-		t.Errorf("a file outside: %v", err)
-	}
-}
-
-func TestWholeFiles(t *testing.T) {
-	t.Parallel()
-	r := reader(t, 0)
-	for name, sizes := range map[string][]int{"one part": {3000}, "several": {3000, 0, 2500}, "no rows": {0, 0}} {
-		m := write(t, sizes...)
-		want := all(t, m)
-		var pq bytes.Buffer
-		if err := r.Parquet(t.Context(), m, &pq); err != nil {
-			t.Fatal(name, err)
-		}
-		pf, err := file.NewParquetReader(bytes.NewReader(pq.Bytes()))
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		rd, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{BatchSize: 1000}, memory.DefaultAllocator)
-		if err != nil {
-			t.Fatal(err)
-		}
-		batches, err := rd.GetRecordReader(t.Context(), nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, cells(t, batches)); diff != "" {
-			t.Errorf("%s, Parquet: %s", name, diff[:min(1000, len(diff))])
-		}
-		var arrows bytes.Buffer
-		if err = r.Arrow(t.Context(), m, &arrows); err != nil {
-			t.Fatal(name, err)
-		}
-		stream, err := ipc.NewReader(&arrows)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, cells(t, stream)); diff != "" {
-			t.Errorf("%s, Arrow: %s", name, diff[:min(1000, len(diff))])
-		}
-	}
-}
-
-func cells(t *testing.T, r interface {
-	Next() bool
-	RecordBatch() arrow.RecordBatch
-},
-) [][]string {
-	t.Helper()
-	var rows [][]string
-	for r.Next() {
-		rec := r.RecordBatch()
-		for i := range int(rec.NumRows()) {
-			var row []string
-			for c := range int(rec.NumCols()) {
-				cell, err := artifact.Cell(rec.Column(c), i)
-				if err != nil {
-					t.Fatal(err)
-				}
-				row = append(row, string(cell))
-			}
-			rows = append(rows, row)
-		}
-	}
-	return rows
-}
-
-func TestCSV(t *testing.T) {
-	t.Parallel()
-	m := write(t, 400, 300)
-	rows := all(t, m)
-	for _, neutral := range []bool{false, true} {
-		var text bytes.Buffer
-		if err := reader(t, 0).CSV(t.Context(), m, &text, neutral); err != nil {
-			t.Fatal(err)
-		}
-		got, err := csv.NewReader(&text).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(got) != len(rows)+1 || strings.Join(got[0], " ") != "id name amount ratio day at ok tags" {
-			t.Fatalf("%d lines, header %v", len(got), got[0])
-		}
-		for i, row := range rows {
-			for c, cell := range row {
-				want := cell
-				var s string
-				if cell == "null" {
-					want = ""
-				} else if json.Unmarshal([]byte(cell), &s) == nil {
-					want = s
-				}
-				if neutral && c == 1 && want != "" && strings.ContainsAny(want[:1], "=+-@") {
-					want = "'" + want
-				}
-				if got[i+1][c] != want {
-					t.Fatalf("row %d, column %d: %q, want %q", i, c, got[i+1][c], want)
-				}
-			}
-		}
-	}
-}
-
-// Many readers of one query make its view once, and a reader that leaves does
-// not spoil it for the others.
-func TestConcurrentReaders(t *testing.T) {
-	t.Parallel()
-	m := write(t, 20000)
-	r := reader(t, 128<<10)
-	q := result.Query{Limit: 10, Sort: []result.Order{{Column: "amount"}}}
-	ctx, leave := context.WithCancel(t.Context())
-	leave()
-	if _, err := r.Page(ctx, m, q); sparkwright.ErrorCode(err) != sparkwright.CodeCancelled {
-		t.Errorf("a reader that has left: %v", err)
-	}
-	var wg sync.WaitGroup
-	pages := make([]*result.Page, 8)
-	errs := make([]error, len(pages))
-	for i := range pages {
-		wg.Go(func() { pages[i], errs[i] = r.Page(t.Context(), m, q) })
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range pages {
-		if diff := cmp.Diff(pages[0], p); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
-
-func TestViewsAreEvictedAndForgotten(t *testing.T) {
-	t.Parallel()
-	m := write(t, 2000)
-	dir := filepath.Join(t.TempDir(), "views")
-	r := result.New(result.Config{CacheDir: dir, CacheBytes: 300 << 10})
-	for _, f := range schema.Fields()[:7] {
-		if _, err := r.Page(t.Context(), m, result.Query{Limit: 1, Sort: []result.Order{{Column: f.Name}}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	views, err := filepath.Glob(filepath.Join(dir, "*", "*"))
-	if err != nil || len(views) == 0 || len(views) > 2 {
-		t.Errorf("kept %v, %v", views, err)
-	}
-	if err = r.Forget(m.AttemptID); err != nil {
-		t.Error(err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
 	}
 }

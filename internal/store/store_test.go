@@ -1,15 +1,12 @@
 package store_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -332,97 +329,6 @@ func testEvents(t *testing.T, s *store.Store) {
 	wantCode(t, s.AppendEvent(t.Context(), &sparkwright.Event{RunID: "r_c", Type: sparkwright.EventLog}), sparkwright.CodeNotFound)
 }
 
-func TestDatabasesThatAreRefused(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, statement string
-		code            sparkwright.Code
-	}{
-		{"newer program", "PRAGMA user_version = 999", sparkwright.CodeConflict},
-		{"another program", "PRAGMA application_id = 1", sparkwright.CodeInvalid},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			path := filepath.Join(t.TempDir(), "runs.db")
-			s := open(t, path)
-			if _, err := s.Exec(t.Context(), tt.statement); err != nil {
-				t.Fatal(err)
-			}
-			_, err := store.Open(t.Context(), path)
-			wantCode(t, err, tt.code)
-		})
-	}
-	t.Run("no database", func(t *testing.T) {
-		t.Parallel()
-		path := filepath.Join(t.TempDir(), "runs.db")
-		text := strings.Repeat("not a database ", 1000)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := store.Open(t.Context(), path)
-		if e, ok := errors.AsType[*sparkwright.Error](err); !ok || !strings.Contains(e.Because, "not a database") {
-			t.Errorf("Open: %#v", err)
-		}
-		if got, _ := os.ReadFile(path); string(got) != text {
-			t.Error("the file was changed")
-		}
-	})
-	t.Run("a directory", func(t *testing.T) {
-		t.Parallel()
-		_, err := store.Open(t.Context(), t.TempDir())
-		wantCode(t, err, sparkwright.CodeInvalid)
-	})
-}
-
-func TestFullDisk(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	create(t, s, "r_x", sparkwright.RunRunning, epoch)
-	if _, err := s.Exec(t.Context(), "PRAGMA max_page_count = 1"); err != nil { // SQLite takes the present size as the least
-		t.Fatal(err)
-	}
-	e := &sparkwright.Event{RunID: "r_x", Type: sparkwright.EventLog, Text: strings.Repeat("x", 1<<20)}
-	wantCode(t, s.AppendEvent(t.Context(), e), sparkwright.CodeResource)
-	if _, err := s.Exec(t.Context(), "PRAGMA max_page_count = 1000000"); err != nil {
-		t.Fatal(err)
-	}
-	wantCode(t, s.AppendEvent(t.Context(), e), "")
-	if e.Seq != 1 {
-		t.Errorf("the refused event took number 1: this one got %d", e.Seq)
-	}
-}
-
-func TestInterpretError(t *testing.T) {
-	t.Parallel()
-	own := sparkwright.Errorf(sparkwright.CodeDeclined, "own")
-	tests := []struct {
-		err  error
-		want sparkwright.Code
-	}{
-		{fmt.Errorf("x: %w", context.Canceled), sparkwright.CodeCancelled},
-		{context.DeadlineExceeded, sparkwright.CodeTimeout},
-		{&os.PathError{Err: syscall.ENOSPC}, sparkwright.CodeResource},
-		{&os.PathError{Err: syscall.EACCES}, sparkwright.CodeInvalid},
-		{&os.PathError{Err: syscall.EROFS}, sparkwright.CodeInvalid},
-		{errors.New("else"), sparkwright.CodeInternal},
-		{own, sparkwright.CodeDeclined},
-	}
-	for _, tt := range tests {
-		wantCode(t, store.InterpretError("do it", tt.err), tt.want)
-	}
-}
-
-func TestCancelledContext(t *testing.T) {
-	t.Parallel()
-	s := setup(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	wantCode(t, s.CreateRun(ctx, &sparkwright.Run{ID: "r_x", State: sparkwright.RunQueued}, sparkwright.Request{}, store.Admission{}), sparkwright.CodeCancelled)
-	_, err := s.Run(ctx, "r_x")
-	wantCode(t, err, sparkwright.CodeCancelled)
-}
-
 func TestNewRunID(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -432,68 +338,5 @@ func TestNewRunID(t *testing.T) {
 			t.Fatalf("NewRunID() = %q", id)
 		}
 		seen[id] = true
-	}
-}
-
-// The stored form outlives the program: a field that is renamed in the API
-// must not make old runs unreadable.
-func TestStoredFormIsRead(t *testing.T) {
-	t.Parallel()
-	forBoth(t, testStoredFormIsRead)
-}
-
-func testStoredFormIsRead(t *testing.T, s *store.Store) {
-	_, err := s.Exec(t.Context(), `INSERT INTO runs (id, state, owner, question_json, understood, generator, executor, reason, views_json,
-		analysis, declined_json, fault_json, result_json, timings_json, created_at, finished_at, cancel_wanted) VALUES ('r_old', 'succeeded', 'o', '{"text":"q","connection":"c","tables":["t"]}', 'u', 'g', 'e', 'r',
-		'[{"table":"t","view":"v","row_estimate":1,"bytes":2,"partitions":3}]', 'a', '{"reason":"ambiguous","message":"m"}',
-		'{"kind":"code","class":"c","sql_state":"s","message":"m","line":1,"log":"l"}',
-		'{"version":1,"run_id":"r_old","schema":[{"name":"n","type":"t"}],"row_count":5,"preview":[[1.10]],"location":"d"}',
-		'[{"step":"s","seconds":1}]', 1000000, 2000000, 0)`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	finished := time.Unix(2, 0).UTC()
-	want := &sparkwright.Run{
-		ID: "r_old", Question: sparkwright.Question{Text: "q", Connection: "c", Tables: []string{"t"}},
-		State: sparkwright.RunSucceeded, Understood: "u", Generator: "g", Placement: sparkwright.Placement{Executor: "e", Reason: "r"},
-		Views: []sparkwright.TableUse{{Table: "t", View: "v", RowEstimate: 1, Bytes: 2, Partitions: 3}}, Analysis: "a",
-		Declined: &sparkwright.Declined{Reason: sparkwright.DeclineAmbiguous, Message: "m"},
-		Fault:    &sparkwright.Fault{Kind: sparkwright.FaultCode, Class: "c", SQLState: "s", Message: "m", Line: 1, Log: "l"},
-		Result: &sparkwright.Manifest{
-			Version: 1, RunID: "r_old", Schema: []sparkwright.ResultColumn{{Name: "n", Type: "t"}}, RowCount: 5,
-			Preview: [][]sparkwright.PreviewValue{{json.RawMessage("1.10")}}, Location: "d",
-		},
-		Timings: []sparkwright.Timing{{Step: "s", Seconds: 1}}, Owner: "o", CreatedAt: time.Unix(1, 0).UTC(), FinishedAt: &finished,
-	}
-	got, err := s.Run(t.Context(), "r_old")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestCancelIsSeenByTheOwner(t *testing.T) {
-	t.Parallel()
-	forBoth(t, testCancelIsSeenByTheOwner)
-}
-
-func testCancelIsSeenByTheOwner(t *testing.T, s *store.Store) {
-	run := &sparkwright.Run{ID: store.NewRunID(), State: sparkwright.RunQueued, Owner: "o", CreatedAt: time.Now().UTC()}
-	if err := s.CreateRun(t.Context(), run, sparkwright.Request{}, store.Admission{}); err != nil {
-		t.Fatal(err)
-	}
-	if wanted, err := s.CancelRequested(t.Context(), run.ID); wanted || err != nil {
-		t.Errorf("wanted %v, error %v before the request", wanted, err)
-	}
-	if err := s.RequestCancel(t.Context(), run.ID, nil); err != nil {
-		t.Fatal(err)
-	}
-	if wanted, err := s.CancelRequested(t.Context(), run.ID); !wanted || err != nil {
-		t.Errorf("wanted %v, error %v after the request", wanted, err)
-	}
-	if err := s.RequestCancel(t.Context(), "r_nobody", nil); sparkwright.ErrorCode(err) != sparkwright.CodeNotFound {
-		t.Errorf("an unknown run: %v", err)
 	}
 }

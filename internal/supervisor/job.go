@@ -362,42 +362,10 @@ func (j *job) failpointName(n next) string {
 	return "commit:" + n.step
 }
 
-// end brings the run to its final state in one transaction. f is nil when
-// nothing went wrong.
-func (j *job) end(ctx context.Context, f *sparkwright.Fault) error {
-	return j.commit(ctx, j.ended(f))
-}
-
-// ended makes the run final, in the next transaction.
-func (j *job) ended(f *sparkwright.Fault) next {
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	j.run.FinishedAt = &now
-	j.run.Fault = f
-	switch {
-	case f != nil && f.Kind == sparkwright.FaultCancelled:
-		j.enter(sparkwright.RunCancelled)
-	case f != nil:
-		j.enter(sparkwright.RunFailed)
-	case j.run.Declined != nil:
-		j.enter(sparkwright.RunDeclined)
-	default:
-		j.enter(sparkwright.RunSucceeded)
-	}
-	return next{final: true}
-}
-
 // attempt is the newest attempt; nil when there is none.
 func (j *job) attempt() *sparkwright.Attempt {
 	if n := len(j.run.Attempts); n > 0 {
 		return &j.run.Attempts[n-1]
 	}
 	return nil
-}
-
-// letGo releases what only this process has of the run.
-func (j *job) letGo(ctx context.Context) {
-	if j.client != nil {
-		j.client.Close(context.WithoutCancel(ctx))
-		j.client = nil
-	}
 }

@@ -13,13 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/sparkwright/sparkwright"
 	"github.com/sparkwright/sparkwright/internal/check"
 	"github.com/sparkwright/sparkwright/internal/crashtest"
 	"github.com/sparkwright/sparkwright/internal/placement"
-	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/store"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
@@ -255,87 +252,6 @@ func TestCodeIsKept(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
-	t.Parallel()
-	p := play(t, []string{"a"}, func(c *supervisor.Config) {
-		c.Limits.Queue, c.Limits.SessionRuns = 3, 2
-	})
-	hold := sparkwright.Request{Question: "q", Review: true, Session: "s"}
-	p.submit(t, hold)
-	id := p.submit(t, hold)
-	_, err := p.Submit(t.Context(), hold)
-	if sparkwright.ErrorCode(err) != sparkwright.CodeBusy || !strings.Contains(err.Error(), "limits.session_runs") {
-		t.Errorf("a third run of the session: %v", err)
-	}
-	p.submit(t, sparkwright.Request{Question: "q", Review: true})
-	_, err = p.Submit(t.Context(), sparkwright.Request{Question: "q", Session: "other"})
-	if sparkwright.ErrorCode(err) != sparkwright.CodeBusy || !strings.Contains(err.Error(), "limits.queue_length") {
-		t.Errorf("a fourth run: %v", err)
-	}
-	if _, err = p.Cancel(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	p.end(t, id)
-	p.submit(t, hold)
-}
-
-func TestFullDiskCostsNothing(t *testing.T) {
-	t.Parallel()
-	full := sparkwright.Errorf(sparkwright.CodeResource, "the disk is full")
-	p := play(t, []string{"a"}, func(c *supervisor.Config) { c.CheckSpace = func() error { return full } })
-	_, err := p.Submit(t.Context(), sparkwright.Request{Question: "q"})
-	if sparkwright.ErrorCode(err) != sparkwright.CodeResource || p.model.calls() != 0 {
-		t.Errorf("error %v, %d calls", err, p.model.calls())
-	}
-	run, err := p.Ask(t.Context(), supervisor.Request{Question: "q"})
-	if sparkwright.ErrorCode(err) != sparkwright.CodeResource || run.State != sparkwright.RunFailed || p.model.calls() != 0 {
-		t.Errorf("error %v, run %+v, %d calls", err, run, p.model.calls())
-	}
-}
-
-func TestResultTooLarge(t *testing.T) {
-	t.Parallel()
-	p := play(t, []string{"a"}, func(c *supervisor.Config) { c.Limits.ResultBytes = 1 })
-	run := p.end(t, p.submit(t, sparkwright.Request{Question: "q"}))
-	if run.State != sparkwright.RunFailed || run.Result != nil || !strings.Contains(run.Fault.Because, "limits.result_mb") {
-		t.Errorf("%s, result %+v, fault %+v", run.State, run.Result, run.Fault)
-	}
-}
-
-// Three runs want one place: they take it one after the other.
-func TestPlaces(t *testing.T) {
-	t.Parallel()
-	p := play(t, []string{"a"}, func(c *supervisor.Config) { c.Limits.Attempts = map[string]int{"connect": 1} })
-	var ids []string
-	for range 3 {
-		ids = append(ids, p.submit(t, sparkwright.Request{Question: "q"}))
-	}
-	for _, id := range ids {
-		if run := p.end(t, id); run.State != sparkwright.RunSucceeded || len(run.Attempts) != 1 {
-			t.Fatalf("%s, %+v", run.State, run.Fault)
-		}
-	}
-	ledger, err := p.world.Ledger()
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, started := "", 0
-	for _, e := range ledger {
-		switch {
-		case e.What == crashtest.Started && at != "":
-			t.Errorf("%s started while %s ran", e.Subject, at)
-		case e.What == crashtest.Started:
-			at = e.Subject
-			started++
-		case e.What == crashtest.Finished:
-			at = ""
-		}
-	}
-	if started != 3 {
-		t.Errorf("%d jobs were started", started)
-	}
-}
-
 func TestCancelOutside(t *testing.T) {
 	t.Parallel()
 	p := play(t, []string{"a"}, nil)
@@ -433,83 +349,6 @@ func TestOneKeyOneRun(t *testing.T) {
 	if other := p.submit(t, sparkwright.Request{Question: "q", User: "v", IdempotencyKey: "k"}); other == ids[0] {
 		t.Error("another user got the run")
 	}
-}
-
-// reading counts what is begun and ended.
-type reading struct {
-	mu           sync.Mutex
-	begun, ended map[string]int // by attempt
-	snapshots    []sparkwright.Snapshot
-}
-
-type oneReading struct {
-	supervisor.Reading
-	of        *reading
-	attempt   string
-	snapshots []sparkwright.Snapshot
-}
-
-func (r *reading) Begin(_ context.Context, o supervisor.Opening) (supervisor.Reading, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.begun[o.Attempt.ID]++
-	return &oneReading{of: r, attempt: o.Attempt.ID}, nil
-}
-
-func (*reading) Compare(context.Context, *sparkwright.Run, *sparkwright.Catalog, []*sparkwright.Analysis) (sparkwright.SecondState, string, []sparkwright.Statement) {
-	return sparkwright.SecondNotCompared, "there is no database", nil
-}
-
-// Hold implements supervisor.Reader for jobs in AWS.
-func (r *reading) Hold(_ context.Context, o supervisor.Opening) supervisor.Reading {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.begun[o.Attempt.ID]++
-	return &oneReading{of: r, attempt: o.Attempt.ID, snapshots: r.snapshots}
-}
-
-func (*oneReading) URL(string) (string, error) { return "jdbc:postgresql://h/d", nil }
-
-func (*oneReading) Credentials(string) sparkwright.Credentials { return sparkwright.Credentials{} }
-func (o *oneReading) Snapshots() []sparkwright.Snapshot        { return o.snapshots }
-func (*oneReading) Guard(string) readplan.Guard                { return readplan.Guard{} }
-func (*oneReading) Query() (*sparkwright.Query, string)        { return nil, "" }
-func (*oneReading) Cancel()                                    {}
-func (o *oneReading) End(_ context.Context, run *sparkwright.Run) {
-	o.of.mu.Lock()
-	defer o.of.mu.Unlock()
-	o.of.ended[o.attempt]++
-	run.Receipt = &sparkwright.Receipt{Actual: sparkwright.Cost{Connections: 7}}
-}
-
-// What an attempt reads through is begun and ended once, also when the attempt
-// takes longer than one job of the queue follows it, and when it is cancelled.
-func TestReadingOfALongAttempt(t *testing.T) {
-	t.Parallel()
-	r := &reading{begun: map[string]int{}, ended: map[string]int{}}
-	p := play(t, []string{"a"}, func(c *supervisor.Config) {
-		c.Reader = r
-		c.Timing.Slice = time.Millisecond
-	})
-	p.world.JobTime = 2 * time.Second
-	long := p.end(t, p.submit(t, sparkwright.Request{Question: "q"}))
-	if long.State != sparkwright.RunSucceeded || long.Receipt == nil || long.Receipt.Actual.Connections != 7 {
-		t.Fatalf("%s, fault %+v, receipt %+v", long.State, long.Fault, long.Receipt)
-	}
-	cancelled := p.submit(t, sparkwright.Request{Question: "q"})
-	eventually(t, "the attempt goes on", func() bool {
-		run, err := p.Run(t.Context(), cancelled)
-		return err == nil && run.State == sparkwright.RunRunning
-	})
-	if _, err := p.Cancel(t.Context(), cancelled); err != nil {
-		t.Fatal(err)
-	}
-	p.end(t, cancelled)
-	eventually(t, "everything is ended once", func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return len(r.begun) > 0 && cmp.Equal(r.begun, r.ended)
-	})
 }
 
 // TestResultInS3GoesWithItsRun: first the objects, then the run; a location
