@@ -1,4 +1,4 @@
-// Command bench measures a warm question against a cold spark-submit of the
+// Command bench measures warm questions against a cold spark-submit of the
 // same script, and eight questions at once. Both arms run in one process, on
 // the demo data, and medians are printed.
 package main
@@ -18,8 +18,17 @@ import (
 	"time"
 )
 
-// question is one join with an aggregate.
-const question = "What is the total amount of payments for each segment?"
+// question is asked of some tables of the demo.
+type question struct {
+	name, text string
+	tables     []string // schema.table
+}
+
+// The first is also asked eight times at once.
+var questions = []question{
+	{"join", "What is the total amount of payments for each segment?", []string{"sales.payments", "sales.orders", "crm.customers"}},
+	{"count", "How many orders are there?", []string{"sales.orders"}},
+}
 
 func main() {
 	runs := flag.Int("runs", 5, "measurements of each arm")
@@ -38,19 +47,31 @@ func measure(ctx context.Context, binary string, runs int) error {
 	}
 	defer stop()
 	for range 3 { // the first answers of a server are slow
-		if _, err := ask(ctx, url); err != nil {
+		for i := range questions {
+			if _, err := questions[i].ask(ctx, url); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range questions {
+		if err := questions[i].measure(ctx, url, binary, runs); err != nil {
 			return err
 		}
 	}
+	return eight(ctx, url, pid)
+}
+
+// measure asks a warm server and a cold spark-submit in turn.
+func (q *question) measure(ctx context.Context, url, binary string, runs int) error {
 	var warm, cold []float64
 	for range runs {
-		s, err := ask(ctx, url)
+		s, err := q.ask(ctx, url)
 		if err != nil {
 			return err
 		}
 		warm = append(warm, s)
 		began := time.Now()
-		out, err := exec.CommandContext(ctx, binary, "ask", question, "--connection", "shop", "--batch", "--json").Output()
+		out, err := exec.CommandContext(ctx, binary, "ask", q.text, "--connection", "shop", "--batch", "--json").Output()
 		if err != nil {
 			return fmt.Errorf("batch: %w", err)
 		}
@@ -59,13 +80,13 @@ func measure(ctx context.Context, binary string, runs int) error {
 			return err
 		}
 		cold = append(cold, c)
-		fmt.Fprintf(os.Stderr, "warm %.2f s · cold %.2f s (whole command %.2f s)\n", s, c, time.Since(began).Seconds())
+		fmt.Fprintf(os.Stderr, "%s: warm %.2f s · cold %.2f s (whole command %.2f s)\n", q.name, s, c, time.Since(began).Seconds())
 	}
 	w, c := median(warm), median(cold)
-	_, _ = fmt.Fprintf(os.Stdout, "warm question over HTTP, whole     %6.2f s\n", w)
-	_, _ = fmt.Fprintf(os.Stdout, "cold spark-submit, its step alone  %6.2f s\n", c)
-	_, _ = fmt.Fprintf(os.Stdout, "ratio                              %6.1f\n", c/w)
-	return eight(ctx, url, pid)
+	_, _ = fmt.Fprintf(os.Stdout, "%-5s  warm over HTTP, the whole request  %6.2f s\n", q.name, w)
+	_, _ = fmt.Fprintf(os.Stdout, "%-5s  cold spark-submit, its step alone  %6.2f s\n", q.name, c)
+	_, _ = fmt.Fprintf(os.Stdout, "%-5s  ratio                              %6.1f\n", q.name, c/w)
+	return nil
 }
 
 // eight asks eight questions at once, and samples the memory of the server's
@@ -80,7 +101,7 @@ func eight(ctx context.Context, url string, pid int) error {
 	errs := make([]error, 8)
 	began := time.Now()
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = ask(ctx, url) })
+		wg.Go(func() { _, errs[i] = questions[0].ask(ctx, url) })
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -90,8 +111,8 @@ func eight(ctx context.Context, url string, pid int) error {
 	}
 	took := time.Since(began).Seconds()
 	stop()
-	_, _ = fmt.Fprintf(os.Stdout, "eight at once, all answered        %6.2f s\n", took)
-	_, _ = fmt.Fprintf(os.Stdout, "memory (PSS) at rest and at most   %6d MB %d MB\n", before>>20, (<-peak)>>20)
+	_, _ = fmt.Fprintf(os.Stdout, "eight at once, all answered               %6.2f s\n", took)
+	_, _ = fmt.Fprintf(os.Stdout, "memory (PSS) at rest and at most          %6d MB %d MB\n", before>>20, (<-peak)>>20)
 	return nil
 }
 
@@ -124,15 +145,15 @@ func serve(ctx context.Context, binary string) (stop func(), url string, pid int
 	}
 }
 
-// ask asks over HTTP, by the reference contract, and returns
-// the seconds it took.
-func ask(ctx context.Context, url string) (float64, error) {
-	table := func(schema, name string) map[string]string {
-		return map[string]string{"connection_name": "shop", "database": "shop", "schema": schema, "table": name}
+// ask asks over HTTP, by the reference contract, and returns the seconds it took.
+func (q *question) ask(ctx context.Context, url string) (float64, error) {
+	var tables []map[string]string
+	for _, t := range q.tables {
+		schema, name, _ := strings.Cut(t, ".")
+		tables = append(tables, map[string]string{"connection_name": "shop", "database": "shop", "schema": schema, "table": name})
 	}
 	body, err := json.Marshal(map[string]any{
-		"prompt": question, "session_id": "bench-" + strconv.Itoa(os.Getpid()),
-		"selected_postgres_tables": []any{table("sales", "payments"), table("sales", "orders"), table("crm", "customers")},
+		"prompt": q.text, "session_id": "bench-" + strconv.Itoa(os.Getpid()), "selected_postgres_tables": tables,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)

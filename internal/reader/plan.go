@@ -27,7 +27,13 @@ func (b *brokered) plan(ctx context.Context, run *sparkwright.Run, code string) 
 
 // decide plans the reads again, now that it is known what travels.
 func (b *brokered) decide(ctx context.Context, run *sparkwright.Run, scans []readplan.Scan) {
-	b.guards = readplan.Guards(scans, b.reads)
+	reads, err := readplan.WithEnds(b.reads, scans, func(connection, sql string) ([][]*string, error) {
+		return b.r.cfg.Ways.Query(ctx, b.runID, connection, sql, endsTime)
+	})
+	if err != nil {
+		b.r.cfg.Log.WarnContext(ctx, "ends of dates not known", "run_id", b.runID, "error", err)
+	}
+	b.guards = readplan.Guards(scans, reads)
 	scanned := readplan.Scanned(scans)
 	leaves := b.leaves(ctx, scans)
 	pages := true
@@ -69,8 +75,9 @@ func (b *brokered) leaves(ctx context.Context, scans []readplan.Scan) map[string
 	return leaves
 }
 
-// leafTime bounds one look at the partitions of a table.
-const leafTime = 5 * time.Second
+// leafTime bounds one look at the partitions of a table, endsTime one at the
+// first and the last of its dates.
+const leafTime, endsTime = 5 * time.Second, 5 * time.Second
 
 // scans is Spark's plan over views that are read whole.
 func (b *brokered) scans(ctx context.Context, code string) ([]readplan.Scan, bool) {

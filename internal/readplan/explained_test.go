@@ -265,6 +265,30 @@ func TestAllGuards(t *testing.T) {
 			t.Errorf("%s: %+v", code, got)
 		}
 	}
+	for code, want := range map[string]bool{ // whether it may be about stars, a whole number
+		"SELECT avg(zz) FROM orders":                                       false,
+		"SELECT avg(zz) FROM orders o JOIN orders p USING (zz) WHERE (zz)": false,
+		"SELECT avg(b) FROM orders AS o (a, b)":                            true,
+		"SELECT avg(b) FROM orders `o`(`a`, `b`)":                          true,
+		"SELECT avg(b) FROM (SELECT * FROM orders) o (a, b)":               true,
+		"WITH o (a, b) AS (SELECT * FROM orders) SELECT avg(b) FROM o":     true,
+		"spark.table('orders').toDF('a', 'b').agg(F.avg('b'))":             true,
+		"df = spark.table('orders')\nresult = df.agg(F.avg(df[1]))":        true,
+		"spark.table('orders').agg(F.avg(f'{part}s'))":                     true,
+		"spark.table('orders').agg(F.avg('st' + rest))":                    true,
+		"spark.table('orders').agg(F.avg('{}s'.format(part)))":             true,
+		"SELECT avg(v) FROM orders UNPIVOT (v FOR n IN (*))":               true,
+		"SELECT avg(zz) FROM orders WHERE a[0] = 1":                        true, // of an array: rather once too often
+	} {
+		if got := readplan.AllGuards(reads, code)["t"]; got.Aggregates != want {
+			t.Errorf("%s: %+v", code, got)
+		}
+	}
+	ticked := shopReads()[:1]
+	ticked[0].Table.Columns = append(ticked[0].Table.Columns, sparkwright.Column{Name: "a`b", BaseType: "int4", Type: "integer"})
+	if got := readplan.AllGuards(ticked, "SELECT avg(`a``b`) FROM orders")["t"]; !got.Aggregates {
+		t.Errorf("a name with a backtick: %+v", got)
+	}
 	if g := readplan.AllGuards(shopReads(), "SELECT 1")["t"]; !g.Aggregates || !g.Filters {
 		t.Errorf("unbounded numeric: %+v", g)
 	}

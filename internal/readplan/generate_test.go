@@ -32,7 +32,7 @@ var (
 // kinds are all types that the read plan knows, by their Spark type and by what
 // PostgreSQL and Spark could differ in.
 var kinds = []kind{
-	{"boolean", "", []string{"true", "false"}, []string{"true", "false"}},
+	{"boolean", "o", []string{"true", "false"}, []string{"true", "false"}},
 	{"smallint", "nso", []string{"1", "2", "-3", "0"}, []string{"1", "-3", "2.5"}},
 	{"integer", "nso", []string{"1", "2", "-7", "0", "100000"}, []string{"1", "2", "-7", "1.5"}},
 	{"integer", "o", []string{"2147483647", "-2147483648", "0"}, []string{"2147483647", "0"}},
@@ -156,15 +156,19 @@ func (a *analyst) condition(columns []column, depth int) string {
 		return "`key` > 1"
 	}
 	x, literal := c.spark(), a.pick(c.literals, "literal")
-	forms := []string{x + " = " + literal, x + " <> " + literal, x + " IS NULL", x + " IS NOT NULL", x + " IN (" + strings.Join(c.literals, ", ") + ")", x + " <=> " + literal}
+	forms := []string{
+		x + " = " + literal, x + " <> " + literal, x + " IS NULL", x + " IS NOT NULL", x + " IN (" + strings.Join(c.literals, ", ") + ")", x + " <=> " + literal,
+		x + " NOT IN (" + strings.Join(c.literals, ", ") + ")", "coalesce(" + x + ", " + literal + ") = " + literal, "nullif(" + x + ", " + literal + ") IS NULL",
+		"CASE WHEN `key` > 1 THEN " + x + " = " + literal + " ELSE " + x + " IS NULL END",
+	}
 	if strings.Contains(c.can, "o") {
-		forms = append(forms, x+" < "+literal, x+" >= "+literal, x+" BETWEEN "+literal+" AND "+a.pick(c.literals, "literal"))
+		forms = append(forms, x+" < "+literal, x+" >= "+literal, x+" BETWEEN "+literal+" AND "+a.pick(c.literals, "literal"), "greatest("+x+", "+literal+") = "+literal)
 	}
 	if strings.Contains(c.can, "t") {
-		forms = append(forms, x+" LIKE 'a%'", x+" LIKE '%a%'", "startswith("+x+", "+literal+")", "length("+x+") > 1", "upper("+x+") = 'A'")
+		forms = append(forms, x+" || 'x' = 'ax'", x+" LIKE 'a%'", x+" LIKE '%a%'", "startswith("+x+", "+literal+")", "length("+x+") > 1", "upper("+x+") = 'A'")
 	}
 	if strings.Contains(c.can, "n") {
-		forms = append(forms, x+" * 2 > 3", x+" + `key` >= 2", x+" % 2 = 1", "abs("+x+") = 2", "CAST("+x+" AS STRING) = '2'", "round("+x+") = 3", x+" / 2 > 0.6")
+		forms = append(forms, x+" * 2 > 3", x+" + `key` >= 2", x+" % 2 = 1", "abs("+x+") = 2", "CAST("+x+" AS STRING) = '2'", "round("+x+") = 3", x+" / 2 > 0.6", "-"+x+" < -1")
 		if c.ddl != "double precision" { // NaN is no integer
 			forms = append(forms, "CAST("+x+" AS BIGINT) = 2")
 		}
@@ -183,16 +187,22 @@ func (a *analyst) where(columns []column) string {
 }
 
 func (a *analyst) aggregate(columns []column) string {
-	forms := []string{"count(*)", "count(DISTINCT `key`)", "sum(CASE WHEN " + a.condition(columns, 1) + " THEN 1 ELSE 0 END)"}
+	forms := []string{
+		"count(*)", "count(DISTINCT `key`)", "sum(CASE WHEN " + a.condition(columns, 1) + " THEN 1 ELSE 0 END)",
+		"count_if(" + a.condition(columns, 1) + ")", "bool_or(" + a.condition(columns, 0) + ")", "max(CASE WHEN " + a.condition(columns, 0) + " THEN `key` END)",
+	}
 	if c, ok := a.column(columns, ""); ok {
 		forms = append(forms, "count("+c.spark()+")", "count(DISTINCT "+c.spark()+")")
 	}
 	if c, ok := a.column(columns, "o"); ok {
 		forms = append(forms, "min("+c.spark()+")", "max("+c.spark()+")")
 	}
+	if c, ok := a.column(columns, "d"); ok {
+		forms = append(forms, "max(year("+c.spark()+"))", "min(CAST("+c.spark()+" AS DATE))")
+	}
 	if c, ok := a.column(columns, "s"); ok {
 		x := c.spark()
-		forms = append(forms, "sum("+x+")", "avg("+x+")", "sum("+x+" * 2)", "sum("+x+" / 3)", "stddev_samp("+x+")", "var_pop("+x+")", "avg("+x+" + 1)",
+		forms = append(forms, "sum("+x+")", "avg("+x+")", "sum("+x+") FILTER (WHERE "+a.condition(columns, 0)+")", "sum(coalesce("+x+", 1))", "sum(-"+x+")", "sum("+x+" * 2)", "sum("+x+" / 3)", "stddev_samp("+x+")", "var_pop("+x+")", "avg("+x+" + 1)",
 			"sum(CASE WHEN "+a.condition(columns, 0)+" THEN "+x+" END)", "avg(CASE WHEN "+a.condition(columns, 0)+" THEN "+x+" END)", "avg(CAST("+x+" AS DOUBLE))", "covar_pop("+x+", `key`)")
 	}
 	return a.pick(forms, "aggregate")
@@ -216,10 +226,28 @@ func (a *analyst) group(columns []column) string {
 	return a.pick(forms, "group")
 }
 
+// renamed are the columns under names of an analysis's own.
+func (a *analyst) renamed(columns []column) (other []column, list string) {
+	as := make([]string, len(columns))
+	for i, c := range columns {
+		as[i] = fmt.Sprintf("r%d", i)
+		if c.name == "key" {
+			as[i] = "`key`"
+		}
+		other = append(other, column{strings.Trim(as[i], "`"), c.kind})
+	}
+	return other, strings.Join(as, ", ")
+}
+
 // analysis draws one whose answer does not depend on the order of rows.
 func (a *analyst) analysis() string {
 	columns := a.tables[0]
-	switch rapid.IntRange(0, 6).Draw(a.t, "form") {
+	if len(readable(columns, "")) == len(columns) && rapid.IntRange(0, 9).Draw(a.t, "by other names") == 0 {
+		other, list := a.renamed(columns)
+		from := "{t0} AS q (" + list + ")"
+		return "SELECT " + a.aggregate(other) + " AS x, " + a.aggregate(other) + " AS y FROM " + from + a.where(other)
+	}
+	switch rapid.IntRange(0, 7).Draw(a.t, "form") {
 	case 0:
 		c, _ := a.column(columns, "")
 		return "SELECT " + c.spark() + ", `key` FROM {t0}" + a.where(columns)
@@ -238,6 +266,9 @@ func (a *analyst) analysis() string {
 	case 4: // first groups
 		return "SELECT `key`, count(*) AS n FROM {t0}" + a.where(columns) + " GROUP BY `key` ORDER BY n DESC, `key` LIMIT 2"
 	case 5:
+		g := a.group(columns)
+		return "SELECT " + g + " AS g, " + a.aggregate(columns) + " AS x FROM {t0}" + a.where(columns) + " GROUP BY ROLLUP(" + g + ") HAVING count(*) > 1"
+	case 6:
 		c, _ := a.column(columns, "")
 		return "SELECT DISTINCT " + c.spark() + " FROM {t0}" + a.where(columns)
 	default:

@@ -159,18 +159,35 @@ func (w written) has(words ...string) bool {
 	return slices.ContainsFunc(words, func(s string) bool { return strings.Contains(w.lower, s) })
 }
 
-// names reports whether the code may speak of the column: by its name, or of
-// all columns at once.
+// names reports whether the code may speak of the column: by its name, of all
+// columns at once, or without names.
 func (w written) names(c *sparkwright.Column) bool {
-	return w.has(strings.ToLower(c.Name), "distinct", "duplicates", "columns", "dtypes", "schema", "except", "intersect", "subtract", "describe",
-		"summary", "union", "natural", ".na", "fillna", "dropna", "group by all", "order by all")
+	name := strings.ToLower(c.Name)
+	return w.has(name, strings.ReplaceAll(name, "`", "``"), "distinct", "duplicates", "columns", "dtypes", "schema", "except", "intersect", "subtract", "describe",
+		"summary", "union", "natural", ".na", "fillna", "dropna", "group by all", "order by all") || w.nameless()
 }
+
+// nameless reports whether the code speaks of columns without writing their
+// names: by place, by other names for all of them, by a pattern, or by names
+// that it puts together.
+func (w written) nameless() bool {
+	return otherwise.MatchString(w.lower) || slices.ContainsFunc(renamed.FindAllStringSubmatch(w.lower, -1), func(m []string) bool {
+		return !slices.Contains([]string{"on", "using", "where", "having"}, m[1])
+	})
+}
+
+var (
+	otherwise = regexp.MustCompile(`todf|colregex|unpivot|melt\(|stack\(|\w\s*\[\s*-?\d` + // df[0]
+		`|\b(?:f|rf|fr)["']|\.format\(|%s|["']\s*\+|\+\s*["']` + // f"q{n}", "q" + n
+		"|\\bas\\s+`?\\w+`?\\s*\\(\\s*[`a-z_]|\\w`?\\s*\\([^()]*\\)\\s*as\\s*\\(") // FROM t AS x (a, b); WITH x (a, b) AS (
+	renamed = regexp.MustCompile("\\b(?:from|join)\\s+\\S+\\s+`?(\\w+)`?\\s*\\(\\s*[`a-z_]") // FROM t x (a, b)
+)
 
 func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 	limits := w.has("limit", "head", "take", "first", "tail", "show")
 	extremes := w.has("min", "max", "first", "last", "describe", "summary", "least", "greatest")
 	ranges := w.has("<", ">", "between", "greatest", "least", "filter", "where")
-	filters := ranges || w.has("=", "like", "join", " in", "isin", "when", "startswith", "endswith", "contains")
+	filters := ranges || w.has("=", "like", "join", " in", "isin", "when", "if(", "decode(", "nullsafe", "startswith", "endswith", "contains")
 	hold := func(why string, n Guard) {
 		if why != "" && n.Any() {
 			n.Why = []string{why}
@@ -211,7 +228,9 @@ func (w written) guard(t *sparkwright.Table, c *sparkwright.Column) (g Guard) {
 			hold(castWhy, Guard{Aggregates: true, Filters: true})
 		}
 	case dated(c):
-		hold(irregular(c), Guard{Aggregates: w.has("year", "month", "quarter", "week", "day", "hour", "minute", "extract", "date_part"), Filters: filters && w.oddTimes()})
+		parts := w.has("year", "month", "quarter", "week", "day", "hour", "minute", "extract", "date_part")
+		groups := w.has("group", "distinct", "duplicates", "rollup", "cube", "union", "except", "intersect", "subtract")
+		hold(irregular(c), Guard{Aggregates: parts || groups || extremes, Limits: limits, Filters: filters && w.oddTimes()})
 		if w.has("second", "cast", "::", "astype", "string(", "extract", "date_part") {
 			hold(castWhy, Guard{Aggregates: true, Filters: true})
 		}

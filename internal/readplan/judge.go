@@ -1,6 +1,7 @@
 package readplan
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -213,7 +214,7 @@ func regular(value string) bool {
 // irregular says why the calendar may not be the same for a column's values;
 // "" when the statistics have none that it is not the same for.
 func irregular(c *sparkwright.Column) string {
-	const why = "PostgreSQL and Spark differ in infinite dates and in those before 1583"
+	const why = "PostgreSQL and Spark differ in infinite dates and in those before 1583" // Spark takes infinity for the end of 9999
 	if !bounded(c.Stats) {
 		return why + ", and the statistics do not show that there are none"
 	}
@@ -228,6 +229,15 @@ func irregular(c *sparkwright.Column) string {
 		}
 	}
 	return ""
+}
+
+// disorders says why dates may be equal, or in another order, when Spark reads
+// them: infinity becomes the end of 9999, and -infinity the third day of year 1.
+func disorders(c *sparkwright.Column) string {
+	if !dated(c) {
+		return ""
+	}
+	return irregular(c)
 }
 
 // bounded reports whether no value is beyond those that the statistics name: the
@@ -247,10 +257,8 @@ func times(c *sparkwright.Column, all []place, list []token) string {
 			return "PostgreSQL and Spark differ in dates of the years before 1583 and after 9998"
 		}
 	}
-	for _, o := range all {
-		if dated(o.col) && o.col.BaseType != c.BaseType && irregular(c) != "" {
-			return irregular(c)
-		}
+	if len(all) > 1 { // with another one, or with itself in another row
+		return irregular(c)
 	}
 	return ""
 }
@@ -273,7 +281,7 @@ func (j *judge) extract(args []token) (why []string) {
 func (j *judge) equal(list []token) (why []string) {
 	places, _ := j.places(list)
 	for _, p := range places {
-		w := compares(p.col)
+		w := cmp.Or(compares(p.col), disorders(p.col))
 		if unbounded(p.col) {
 			w = numericWhy
 		}
@@ -286,7 +294,7 @@ func (j *judge) equal(list []token) (why []string) {
 func (j *judge) order(list []token) (why []string) {
 	places, _ := j.places(list)
 	for _, p := range places {
-		w := orders(p.col)
+		w := cmp.Or(orders(p.col), disorders(p.col))
 		if unbounded(p.col) {
 			w = numericWhy
 		}

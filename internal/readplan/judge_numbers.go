@@ -122,8 +122,8 @@ func (j *judge) aggregate(f string, args []token) (why []string) {
 	plain := !slices.ContainsFunc(args, func(t token) bool { return t.kind == sign })
 	for _, p := range places {
 		c := p.col
-		if (f == "MIN" || f == "MAX") && orders(c) != "" {
-			why = append(why, whyOf(p.table, c, orders(c))...)
+		if f == "MIN" || f == "MAX" {
+			why = append(why, whyOf(p.table, c, orders(c), disorders(c))...)
 		}
 		switch {
 		case unbounded(c):

@@ -243,7 +243,11 @@ func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 	if ok {
 		out.scans = scans
 		out.part = slices.ContainsFunc(scans, func(s readplan.Scan) bool { return !s.Rows })
-		out.guard = readplan.Guards(scans, w.reads)["t"]
+		reads, err := readplan.WithEnds(w.reads, scans, w.query)
+		if err != nil {
+			return nil, err
+		}
+		out.guard = readplan.Guards(scans, reads)["t"]
 		opt := readplan.Options{Cores: 2, MaxConnections: 3, Scanned: readplan.Scanned(scans), Pages: true}
 		if opt.Leaves, err = w.leaves(scans, out.guard); err != nil {
 			return nil, err
@@ -256,12 +260,15 @@ func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 	return names, nil
 }
 
+// query asks PostgreSQL by the broker's way.
+func (w *world) query(_, sql string) ([][]*string, error) {
+	return w.way.Query(context.Background(), sql, time.Minute)
+}
+
 // leaves are the partitions of the world's large tables, found by the broker's
 // way, and as if they were large too.
 func (w *world) leaves(scans []readplan.Scan, guard readplan.Guard) (map[string][]readplan.Leaf, error) {
-	leaves, err := readplan.FindLeaves(w.reads, scans, map[string]readplan.Guard{"t": guard}, func(_, sql string) ([][]*string, error) {
-		return w.way.Query(context.Background(), sql, time.Minute)
-	})
+	leaves, err := readplan.FindLeaves(w.reads, scans, map[string]readplan.Guard{"t": guard}, w.query)
 	for _, list := range leaves {
 		for i := range list {
 			list[i].Bytes = 100 << 20
