@@ -51,7 +51,8 @@ type Translation struct {
 }
 
 // View is a temp view of the run and the table below it; Table is "" when that
-// is not in PostgreSQL.
+// is not in PostgreSQL. A column has the type "" when PostgreSQL takes other values
+// of it for the same than Spark.
 type View struct {
 	Name    string                     `json:"name"`
 	Schema  string                     `json:"schema"`

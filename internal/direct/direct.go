@@ -65,8 +65,13 @@ func how(c *sparkwright.Column, spark string) string {
 		return ""
 	}
 	switch c.BaseType {
-	case "bool", "int2", "int4", "int8", "float8", "date", "timestamp", "timestamptz":
+	case "bool", "int2", "int4", "int8", "float8":
 		return "plain"
+	case "date", "timestamp", "timestamptz":
+		if readplan.Regular(c) {
+			return "plain"
+		}
+		return ""
 	case "numeric":
 		if c.Type != "numeric" && spark != "decimal(38,18)" { // without precision Spark reads 18 digits
 			return "plain"

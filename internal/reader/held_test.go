@@ -76,6 +76,11 @@ func holder(t *testing.T, rows *[][]string) *reader.Reader {
 			if len(views) != 1 || views[0].Table == "" {
 				return crosscheck.Translation{Why: "it reads another table"}, nil
 			}
+			for _, c := range views[0].Columns {
+				if c.Type == "" && strings.Contains(code, c.Name) {
+					return crosscheck.Translation{Why: c.Name + " is compared in another way"}, nil
+				}
+			}
 			return crosscheck.Translation{SQL: strings.ReplaceAll(code, "{}", views[0].Table)}, nil
 		},
 		Rows: func(_ context.Context, _ *sparkwright.Manifest, each func([]json.RawMessage) error) error {
@@ -163,7 +168,7 @@ func TestCheckOnTheHeldSnapshot(t *testing.T) { //nolint:tparallel // its parts 
 			for k, name := range tt.connections {
 				table := sparkwright.Table{
 					Connection: name, Schema: "public", Name: "sales", View: fmt.Sprintf("sales%d", k),
-					Columns: []sparkwright.Column{{Name: "amount", BaseType: "int8"}},
+					Columns: []sparkwright.Column{{Name: "amount", BaseType: "int8", Type: "bigint"}},
 				}
 				reads = append(reads, readplan.Plan(&sparkwright.Catalog{Tables: []sparkwright.Table{table}}, nil, readplan.Options{Cores: 1})...)
 				distant[name] = tt.distant
@@ -204,5 +209,40 @@ func TestCheckOnTheHeldSnapshot(t *testing.T) { //nolint:tparallel // its parts 
 				t.Errorf("%d sessions are left", left)
 			}
 		})
+	}
+}
+
+// Dates of a view, which has no statistics, are compared when PostgreSQL itself
+// says that none is infinite: for Spark that is the end of 9999.
+func TestDatesThatAreComparedInAnotherWay(t *testing.T) {
+	t.Parallel()
+	cfg, err := login(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close(context.Background()) })
+	if _, err = owner.Exec(t.Context(), `DROP TABLE IF EXISTS shifts CASCADE; CREATE TABLE shifts (day date, until date);
+		INSERT INTO shifts VALUES ('2020-01-01', 'infinity'), ('2020-01-02', '9999-12-31'); CREATE VIEW all_shifts AS SELECT * FROM shifts`); err != nil {
+		t.Fatal(err)
+	}
+	for column, want := range map[string]sparkwright.CrosscheckState{"day": sparkwright.CrosscheckVerified, "until": sparkwright.CrosscheckNotChecked} {
+		rows := [][]string{{"2"}}
+		table := sparkwright.Table{
+			Connection: "shop", Schema: "public", Name: "all_shifts", View: "all_shifts", Kind: sparkwright.KindView,
+			Columns: []sparkwright.Column{{Name: "day", BaseType: "date", Type: "date"}, {Name: "until", BaseType: "date", Type: "date"}},
+		}
+		reads := readplan.Plan(&sparkwright.Catalog{Tables: []sparkwright.Table{table}}, nil, readplan.Options{Cores: 1})
+		run := &sparkwright.Run{ID: "r-dates-" + column}
+		code := "SELECT count(DISTINCT " + column + ") FROM {}"
+		held := holder(t, &rows).Hold(t.Context(), supervisor.Opening{Run: run, Attempt: &sparkwright.Attempt{Analysis: code, StartedAt: time.Now()}, Reads: reads})
+		run.Result = &sparkwright.Manifest{Schema: []sparkwright.ResultColumn{{Name: "n", Type: "bigint"}}, RowCount: 1, Snapshot: &held.Snapshots()[0]}
+		held.End(t.Context(), run)
+		if run.Crosscheck == nil || run.Crosscheck.State != want {
+			t.Errorf("%s: %+v", column, run.Crosscheck)
+		}
 	}
 }

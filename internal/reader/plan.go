@@ -27,13 +27,7 @@ func (b *brokered) plan(ctx context.Context, run *sparkwright.Run, code string) 
 
 // decide plans the reads again, now that it is known what travels.
 func (b *brokered) decide(ctx context.Context, run *sparkwright.Run, scans []readplan.Scan) {
-	reads, err := readplan.WithEnds(b.reads, scans, func(connection, sql string) ([][]*string, error) {
-		return b.r.cfg.Ways.Query(ctx, b.runID, connection, sql, endsTime)
-	})
-	if err != nil {
-		b.r.cfg.Log.WarnContext(ctx, "ends of dates not known", "run_id", b.runID, "error", err)
-	}
-	b.guards = readplan.Guards(scans, reads)
+	b.guards = readplan.Guards(scans, b.r.withEnds(ctx, b.runID, b.reads, readplan.Held(b.reads, scans)))
 	scanned := readplan.Scanned(scans)
 	leaves := b.leaves(ctx, scans)
 	pages := true
@@ -75,9 +69,21 @@ func (b *brokered) leaves(ctx context.Context, scans []readplan.Scan) map[string
 	return leaves
 }
 
+// withEnds are the reads with the ends of dates that only PostgreSQL knows, asked
+// for by the ways of that id.
+func (r *Reader) withEnds(ctx context.Context, id string, reads []readplan.Read, wanted func(r *readplan.Read, c *sparkwright.Column) bool) []readplan.Read {
+	out, err := readplan.WithEnds(reads, wanted, func(connection, sql string) ([][]*string, error) {
+		return r.cfg.Ways.Query(ctx, id, connection, sql, endsTime)
+	})
+	if err != nil {
+		r.cfg.Log.WarnContext(ctx, "ends of dates not known", "run_id", id, "error", err)
+	}
+	return out
+}
+
 // leafTime bounds one look at the partitions of a table, endsTime one at the
 // first and the last of its dates.
-const leafTime, endsTime = 5 * time.Second, 5 * time.Second
+const leafTime, endsTime = 5 * time.Second, 3 * time.Second
 
 // scans is Spark's plan over views that are read whole.
 func (b *brokered) scans(ctx context.Context, code string) ([]readplan.Scan, bool) {

@@ -184,6 +184,7 @@ func (r *Reader) translate(ctx context.Context, runID, code string, reads []read
 	if len(names) != 1 {
 		return crosscheck.Translation{Why: "it does not read exactly one database"}
 	}
+	reads = r.withEnds(ctx, runID, reads, readplan.Mentioned(code))
 	var views []crosscheck.View
 	for i := range reads {
 		read := &reads[i]
@@ -192,7 +193,11 @@ func (r *Reader) translate(ctx context.Context, runID, code string, reads []read
 			v.Schema, v.Table = read.Table.Schema, read.Table.Name
 		}
 		for _, c := range read.Kept() {
-			v.Columns = append(v.Columns, sparkwright.ResultColumn{Name: c.Name, Type: c.Type})
+			kind := c.Type
+			if col := read.Table.Column(c.Name); v.Table != "" && !readplan.Comparable(col) {
+				kind = ""
+			}
+			v.Columns = append(v.Columns, sparkwright.ResultColumn{Name: c.Name, Type: kind})
 		}
 		views = append(views, v)
 	}

@@ -114,6 +114,7 @@ type bed struct {
 	broker *broker.Broker
 	spark  *connect.Executor
 	peer   *peer
+	checks *connect.Client
 	worlds int
 }
 
@@ -122,6 +123,9 @@ var shared struct {
 	bed *bed
 	err error
 }
+
+// directRun has a process of its own, which finds out what PostgreSQL answers by itself.
+const directRun = "direct"
 
 // theBed is made once. Tests that use its session run one after the other.
 func theBed(t *testing.T) *bed {
@@ -167,7 +171,8 @@ func newBed(t *testing.T) (*bed, error) {
 		return nil, err
 	}
 	b.peer.views = localViews
-	return b, nil
+	b.checks, err = b.spark.Client(ctx, directRun)
+	return b, err
 }
 
 func (b *bed) makeDatabase(ctx context.Context) error {
@@ -212,6 +217,7 @@ func closeBed() {
 	}
 	ctx := context.Background()
 	_ = b.peer.conn.Close()
+	b.checks.Close(ctx)
 	b.spark.Close(ctx)
 	b.source.Close()
 	_ = b.owner.Close(ctx)

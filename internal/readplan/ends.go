@@ -12,17 +12,21 @@ import (
 // WithEnds returns the reads with what PostgreSQL itself says of dates whose ends
 // the statistics do not tell, as those of a view or of a partitioned table that
 // nobody has analyzed: otherwise nothing could be handed over that depends on
-// their order. Only the dates that scans speak of are asked for, and only where
-// something is held back. It is for Guards: bounds of partitions need more than
+// their order. It is asked of the columns that are wanted, where that is quick, and
+// is for Guards, Regular and Comparable alone: bounds of partitions need more than
 // two ends. A table of which the error tells is as it was.
-func WithEnds(reads []Read, scans []Scan, ask func(connection, sql string) ([][]*string, error)) ([]Read, error) {
-	guards := Guards(scans, reads)
+func WithEnds(reads []Read, wanted func(r *Read, c *sparkwright.Column) bool, ask func(connection, sql string) ([][]*string, error)) ([]Read, error) {
 	var errs []error
 	out := slices.Clone(reads)
 	for i := range out {
 		t := &out[i].Table
-		columns := untold(t, out[i].View, scans)
-		if !guards[t.Connection].Any() || len(columns) == 0 {
+		var columns []int
+		for k := range t.Columns {
+			if c := &t.Columns[k]; FromPostgres(t) && dated(c) && !bounded(c.Stats) && soonFound(t, c) && wanted(&reads[i], c) {
+				columns = append(columns, k)
+			}
+		}
+		if len(columns) == 0 {
 			continue
 		}
 		rows, err := ask(t.Connection, endsQuery(t, columns))
@@ -41,21 +45,37 @@ func WithEnds(reads []Read, scans []Scan, ask func(connection, sql string) ([][]
 	return out, errors.Join(errs...)
 }
 
-// untold are the columns of a table, by their place, whose ends have to be asked for.
-func untold(t *sparkwright.Table, view string, scans []Scan) (columns []int) {
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		if !dated(c) || bounded(c.Stats) {
-			continue
-		}
-		if slices.ContainsFunc(scans, func(s Scan) bool {
-			return slices.Contains(s.Views, view) && strings.Contains(s.SQL, quoteIdent(c.Name))
-		}) {
-			columns = append(columns, i)
-		}
-	}
-	return columns
+// soonFound reports whether the ends of a column are not far: the table is not
+// large, or an index has them.
+func soonFound(t *sparkwright.Table, c *sparkwright.Column) bool {
+	return t.Bytes < largeBytes || slices.ContainsFunc(t.Indexes, func(x sparkwright.Index) bool { return len(x.Columns) > 0 && x.Columns[0] == c.Name })
 }
+
+// Held wants the columns that scans speak of, where something is held back.
+func Held(reads []Read, scans []Scan) func(r *Read, c *sparkwright.Column) bool {
+	guards := Guards(scans, reads)
+	return func(r *Read, c *sparkwright.Column) bool {
+		return guards[r.Table.Connection].Any() && slices.ContainsFunc(scans, func(s Scan) bool {
+			return slices.Contains(s.Views, r.View) && strings.Contains(s.SQL, quoteIdent(c.Name))
+		})
+	}
+}
+
+// Mentioned wants the columns that code may speak of.
+func Mentioned(code string) func(r *Read, c *sparkwright.Column) bool {
+	w := codeOf(code)
+	return func(_ *Read, c *sparkwright.Column) bool { return w.names(c) }
+}
+
+// Comparable reports whether two values of a column are equal for PostgreSQL when
+// they are for Spark, as it reads them, and sums have all digits in both.
+func Comparable(c *sparkwright.Column) bool {
+	return compares(c) == "" && !unbounded(c) && Regular(c)
+}
+
+// Regular reports whether a column has no dates, or only those that mean the same
+// in PostgreSQL and in Spark.
+func Regular(c *sparkwright.Column) bool { return !dated(c) || irregular(c) == "" }
 
 func endsQuery(t *sparkwright.Table, columns []int) string {
 	list := make([]string, 0, len(columns))

@@ -38,7 +38,7 @@ func parity(t *testing.T, b *bed, p *peer, cases, seed string) {
 	}
 	t.Logf("rapid.seed=%s, 0 is any", flag.Lookup("rapid.seed").Value)
 	ctx := context.WithoutCancel(t.Context())
-	asked, pushed := 0, 0
+	asked, pushed, alone := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		a := &analyst{t: rt}
 		var sql strings.Builder
@@ -69,10 +69,13 @@ func parity(t *testing.T, b *bed, p *peer, cases, seed string) {
 			if out.part {
 				pushed++
 			}
+			if _, is := out.answers["direct"]; is {
+				alone++
+			}
 			if len(out.problems) > 0 {
 				rt.Fatalf("%s\n%s\npushed: %v\nguard: %s\n%s", sql.String(), q.sql, out.scans, out.guard.Describe(), strings.Join(out.problems, "\n"))
 			}
 		}
 	})
-	t.Logf("%d analyses on Spark %s, of %d PostgreSQL had worked out a part", asked, p.version, pushed)
+	t.Logf("%d analyses on Spark %s, of %d PostgreSQL had worked out a part, of %d it gave the answer by itself too", asked, p.version, pushed, alone)
 }

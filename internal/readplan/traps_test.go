@@ -241,6 +241,14 @@ var traps = []trap{
 			{"SELECT count(*) AS n FROM {t0} WHERE b <=> X'FF00'", `("1")`, "", ""},
 		},
 	},
+	{ // in both a char(n) equals the text without its blanks
+		"char", "CREATE TABLE t0 (k int, c char(3)); INSERT INTO t0 VALUES (1, 'a'), (2, 'abc'), (3, NULL)",
+		[]ask{
+			{"SELECT k FROM {t0} WHERE c = 'a'", `("1")`, "", ""},
+			{"SELECT k FROM {t0} WHERE c <> 'a'", `("2")`, "", ""},
+			{"SELECT k FROM {t0} WHERE c > 'a'", `("2")`, "", ""}, // padded, which Spark does not hand over
+		},
+	},
 	{
 		"uuid", "CREATE TABLE t0 (u uuid); INSERT INTO t0 VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11')",
 		[]ask{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sparkwright/sparkwright"
+	"github.com/sparkwright/sparkwright/internal/artifact"
 	"github.com/sparkwright/sparkwright/internal/broker"
+	"github.com/sparkwright/sparkwright/internal/direct"
 	"github.com/sparkwright/sparkwright/internal/jobscript"
 	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/source/postgres"
@@ -113,11 +116,15 @@ func (w *world) expect(ctx context.Context) (string, error) {
 	for i := range w.reads {
 		r := &w.reads[i]
 		var schema, columns, texts []string
+		padded := map[string]string{}
 		for j, c := range r.Kept() {
 			name := fmt.Sprintf("c%d", j)
 			kind, cast, text := expected(c, name, pgx.Identifier{c.Name}.Sanitize())
 			schema, texts = append(schema, name+" "+kind), append(texts, text)
 			columns = append(columns, cast+" AS `"+strings.ReplaceAll(c.Name, "`", "``")+"`")
+			if kind, is := strings.CutPrefix(r.Table.Column(c.Name).Type, "character("); is {
+				padded[c.Name] = "char(" + kind
+			}
 		}
 		rows := [][]any{}
 		found, err := w.b.owner.Query(ctx, "SELECT jsonb_build_array("+strings.Join(texts, ", ")+")::text FROM "+pgx.Identifier{r.Table.Schema, r.Table.Name}.Sanitize())
@@ -133,7 +140,7 @@ func (w *world) expect(ctx context.Context) (string, error) {
 		}); err != nil {
 			return "", err
 		}
-		a, err := w.p.call(map[string]any{"op": "expect", "view": prefix + r.View, "schema": strings.Join(schema, ", "), "columns": columns, "rows": rows})
+		a, err := w.p.call(map[string]any{"op": "expect", "view": prefix + r.View, "schema": strings.Join(schema, ", "), "columns": columns, "rows": rows, "padded": padded})
 		if err == nil && a.Error != "" {
 			err = errors.New("expected: " + a.Error)
 		}
@@ -185,11 +192,18 @@ func (q query) code(prefix string, w *world) string {
 	return "result = spark.sql(" + string(text) + ")"
 }
 
-// ask has the query answered by each view, in one job.
-func (w *world) ask(q query, names map[string]string) (map[string]answer, error) {
+// ask has the query answered by each view, in one job, and beside it the program
+// of PostgreSQL's own answer, "" = there is none.
+func (w *world) ask(q query, names map[string]string, own string) (map[string]answer, error) {
 	codes := map[string]string{} // by prefix
-	for _, prefix := range names {
-		codes[prefix] = q.code(prefix, w)
+	if own != "" {
+		names["direct"] = "direct"
+		codes["direct"] = own
+	}
+	for name, prefix := range names {
+		if name != "direct" {
+			codes[prefix] = q.code(prefix, w)
+		}
 	}
 	a, err := w.p.call(map[string]any{"op": "ask", "codes": codes})
 	if err == nil && a.Error != "" {
@@ -200,6 +214,30 @@ func (w *world) ask(q query, names map[string]string) (map[string]answer, error)
 		out[name] = a.Answers[prefix]
 	}
 	return out, err
+}
+
+// direct has PostgreSQL answer by itself, where the product would: the rows are
+// left as a job leaves them, and the program that is returned has Spark show them.
+func (w *world) direct(ctx context.Context, q query) (code string, err error) {
+	if w.p.old {
+		return "", nil
+	}
+	code = q.code("", w)
+	reads, err := readplan.WithEnds(w.reads, readplan.Mentioned(code), w.query)
+	if err != nil {
+		return "", err
+	}
+	s, err := w.b.spark.Direct(ctx, directRun, code, direct.Views(reads))
+	if err != nil || s.SQL == "" {
+		return "", err
+	}
+	rows, failed := w.query("", s.SQL)
+	m := sparkwright.Manifest{RunID: "parity", AttemptID: "parity", Location: filepath.Join(w.b.dir, "direct"), Schema: s.Schema}
+	if failed != nil || s.Limit > 0 && len(rows) > s.Limit || artifact.Write(ctx, &m, rows, 0) != nil {
+		return "", nil //nolint:nilerr // Spark answers then
+	}
+	text, err := json.Marshal(filepath.Join(m.Location, m.Parts[0].Path))
+	return "result = spark.read.parquet(" + string(text) + ")", err
 }
 
 // outcome of one query in all ways.
@@ -243,7 +281,7 @@ func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 	if ok {
 		out.scans = scans
 		out.part = slices.ContainsFunc(scans, func(s readplan.Scan) bool { return !s.Rows })
-		reads, err := readplan.WithEnds(w.reads, scans, w.query)
+		reads, err := readplan.WithEnds(w.reads, readplan.Held(w.reads, scans), w.query)
 		if err != nil {
 			return nil, err
 		}
@@ -293,8 +331,15 @@ func (w *world) compare(ctx context.Context, q query, known string) (*outcome, e
 			return out, err
 		}
 	}
-	if out.answers, err = w.ask(q, names); err != nil {
+	code, err := w.direct(ctx, q)
+	if err != nil {
 		return out, err
+	}
+	if out.answers, err = w.ask(q, names, code); err != nil {
+		return out, err
+	}
+	if !slices.Equal(out.answers["direct"].Types, out.answers["pushed, plan not known"].Types) {
+		delete(out.answers, "direct") // the types are not certain, and Spark answers
 	}
 	for _, name := range slices.Sorted(maps.Keys(out.answers)) {
 		got, why := out.answers[name], ""

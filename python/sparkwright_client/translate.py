@@ -34,7 +34,8 @@ class DeclinedError(Exception):
 def translate(code: str, views: list[dict[str, Any]]) -> Reply:
     """Return sql, loose and key, or why there is none.
 
-    A view has name, schema, table and columns with name and Spark type. loose:
+    A view has name, schema, table and columns with name and Spark type, "" where
+    PostgreSQL takes other values for the same. loose:
     averages may differ in their last digit. key: the column by which rows were
     chosen, the only one whose total is certain.
     """
@@ -128,6 +129,8 @@ def _name_column(column: exp.Column, types: dict[str, Any], aliases: dict[str, s
         column.set("this", exp.to_identifier(found["name"], quoted=True))
         column.set("table", exp.to_identifier(places[0], quoted=True))
         column.meta["spark_type"] = str(found["type"])
+        if not found["type"]:
+            raise DeclinedError(f"PostgreSQL takes other values of {found['name']} for the same")
         if str(found["type"]) == "float":
             raise DeclinedError("sums of real depend on the order of the rows")
     elif not places and not table and name in aliases:

@@ -18,6 +18,7 @@ VIEWS: list[dict[str, Any]] = [
             {"name": "weight", "type": "float"},
             {"name": "customer_id", "type": "int"},
             {"name": "at", "type": "timestamp"},
+            {"name": "odd", "type": ""},
         ],
     },
     {
@@ -78,6 +79,7 @@ def test_means_of_whole_numbers() -> None:
         ("SELECT COUNT(*) FROM orders WHERE status > 'a'", "text is ordered"),
         ("SELECT SUM(amount) / COUNT(*) FROM orders", "may mean another thing"),
         ("SELECT SUM(weight) FROM orders", "real"),
+        ("SELECT COUNT(DISTINCT odd) FROM orders", "takes other values of odd"),
         ("SELECT status, SUM(id) s FROM orders GROUP BY status LIMIT 3", "some of the rows"),
         ("SELECT status, SUM(id) s FROM orders GROUP BY status ORDER BY status LIMIT 3", "some of"),
         ("SELECT SUM(n) FROM upload", "not a PostgreSQL table"),

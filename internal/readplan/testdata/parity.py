@@ -42,7 +42,10 @@ def _run(request):
 def _expect(request):
     """A view of values that no JDBC has touched: each column's text, and how it is cast."""
     frame = spark.createDataFrame([tuple(r) for r in request["rows"]], request["schema"])
-    frame.selectExpr(*request["columns"]).createOrReplaceTempView(request["view"])
+    frame = frame.selectExpr(*request["columns"])
+    for name, kind in request["padded"].items():  # Spark compares char(n) as SQL does
+        frame = frame.withMetadata(name, {"__CHAR_VARCHAR_TYPE_STRING": kind})
+    frame.createOrReplaceTempView(request["view"])
     return {}
 
 
