@@ -42,13 +42,18 @@ func TestWithEnds(t *testing.T) {
 		regular []bool // day, at
 	}{
 		{
-			"a common date", nil, "SELECT `d\"ay` FROM v", [][]*string{{text("2020-01-01"), text("2024-01-01")}}, nil,
-			`SELECT min("d""ay")::text, max("d""ay")::text FROM "s"."v""w"`, []bool{true, false},
+			"a common date", nil, "SELECT `d\"ay` FROM v",
+			[][]*string{{text("2020-01-01"), text("2024-01-01")}},
+			nil,
+			`SELECT min("d""ay")::text, max("d""ay")::text FROM "s"."v""w"`,
+			[]bool{true, false},
 		},
 		{
 			"two, one of them infinite", nil, "SELECT * FROM v WHERE at > `d\"ay`",
-			[][]*string{{text("2020-01-01"), text("infinity"), text("2020-01-01 00:00:00+00"), text("2020-01-02 00:00:00+00")}}, nil,
-			`SELECT min("d""ay")::text, max("d""ay")::text, min("at")::text, max("at")::text FROM "s"."v""w"`, []bool{false, true},
+			[][]*string{{text("2020-01-01"), text("infinity"), text("2020-01-01 00:00:00+00"), text("2020-01-02 00:00:00+00")}},
+			nil,
+			`SELECT min("d""ay")::text, max("d""ay")::text, min("at")::text, max("at")::text FROM "s"."v""w"`,
+			[]bool{false, true},
 		},
 		{"before Christ", nil, `d"ay`, [][]*string{{text("0044-03-15 BC"), text("2020-01-01")}}, nil, "min", []bool{false, false}},
 		{"no values", nil, `d"ay`, [][]*string{{nil, nil}}, nil, "min", []bool{true, false}},
