@@ -116,14 +116,14 @@ func (w *world) expect(ctx context.Context) (string, error) {
 	for i := range w.reads {
 		r := &w.reads[i]
 		var schema, columns, texts []string
-		padded := map[string]string{}
+		padded := map[int]string{} // by place
 		for j, c := range r.Kept() {
 			name := fmt.Sprintf("c%d", j)
 			kind, cast, text := expected(c, name, pgx.Identifier{c.Name}.Sanitize())
 			schema, texts = append(schema, name+" "+kind), append(texts, text)
 			columns = append(columns, cast+" AS `"+strings.ReplaceAll(c.Name, "`", "``")+"`")
 			if kind, is := strings.CutPrefix(r.Table.Column(c.Name).Type, "character("); is {
-				padded[c.Name] = "char(" + kind
+				padded[j] = "char(" + kind
 			}
 		}
 		rows := [][]any{}

@@ -42,10 +42,12 @@ def _run(request):
 def _expect(request):
     """A view of values that no JDBC has touched: each column's text, and how it is cast."""
     frame = spark.createDataFrame([tuple(r) for r in request["rows"]], request["schema"])
-    frame = frame.selectExpr(*request["columns"])
-    for name, kind in request["padded"].items():  # Spark compares char(n) as SQL does
-        frame = frame.withMetadata(name, {"__CHAR_VARCHAR_TYPE_STRING": kind})
-    frame.createOrReplaceTempView(request["view"])
+    columns = [functions.expr(c) for c in request["columns"]]
+    for i, kind in request["padded"].items():  # Spark compares char(n) as SQL does
+        cast, _, name = request["columns"][int(i)].partition(" AS `")
+        metadata = {"__CHAR_VARCHAR_TYPE_STRING": kind}
+        columns[int(i)] = functions.expr(cast).alias(name[:-1].replace("``", "`"), metadata=metadata)
+    frame.select(*columns).createOrReplaceTempView(request["view"])
     return {}
 
 
