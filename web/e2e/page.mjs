@@ -117,9 +117,9 @@ try {
     await page.keyboard.press("ControlOrMeta+K");
     await page.getByRole("textbox", { name: "Tables and commands" }).waitFor();
     await page.keyboard.type("new question");
-    await until("the command is found", async () => (await page.getByRole("button", { name: "New question" }).count()) > 0 || (await page.getByRole("option", { name: "New question" }).count()) > 0);
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("Enter");
+    const found = page.getByRole("dialog", { name: "Tables and commands" }).locator("[data-action]");
+    await until("the command alone is found", async () => (await found.allTextContents()).join() === "New question");
+    await page.keyboard.press("Enter"); // the first one, without a selection
     await until("the question has the focus", () => page.evaluate(() => document.activeElement?.id === "question"));
     await page.keyboard.type("How many orders were there per month in 2025?");
     const before = runId();

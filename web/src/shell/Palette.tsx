@@ -4,7 +4,7 @@ import { Spotlight, type SpotlightActionGroupData } from "@mantine/spotlight";
 import { IconHelp, IconMoon, IconPlus, IconSearch, IconTable } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { type KeyboardEvent, useState } from "react";
 
 import { connectionsQuery, recentQuery, someTablesQuery } from "@/api/queries";
 import { count, day } from "@/lib/format";
@@ -91,7 +91,20 @@ export function Palette({ onHelp }: { onHelp: () => void }) {
         leftSection: <IconSearch size={18} aria-hidden />,
         placeholder: "A table, a command, a question that was asked",
         "aria-label": "Tables and commands",
+        onKeyDown: (event) => {
+          if (text.trim() === asked) takeFirst(event); // what is listed is what was asked for
+        },
       }}
     />
   );
+}
+
+/**
+ * Enter without a selection takes the first that is found. A list that has just
+ * changed has lost its selection.
+ */
+function takeFirst(event: KeyboardEvent<HTMLInputElement>) {
+  const list = event.currentTarget.closest("[role=dialog]");
+  if (event.key !== "Enter" || event.nativeEvent.isComposing || !list || list.querySelector("[data-action][data-selected]")) return;
+  list.querySelector<HTMLElement>("[data-action]")?.click();
 }
