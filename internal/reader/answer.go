@@ -7,7 +7,6 @@ import (
 	"github.com/sparkwright/sparkwright/internal/crosscheck"
 	"github.com/sparkwright/sparkwright/internal/direct"
 	"github.com/sparkwright/sparkwright/internal/placement"
-	"github.com/sparkwright/sparkwright/internal/readplan"
 	"github.com/sparkwright/sparkwright/internal/receipt"
 	"github.com/sparkwright/sparkwright/internal/supervisor"
 )
@@ -42,7 +41,7 @@ func (b *brokered) statement(ctx context.Context, code string) direct.Statement 
 	if len(b.names) != 1 || b.r.cfg.Direct == nil {
 		return direct.Statement{Why: "it does not read exactly one database"}
 	}
-	s, err := b.r.cfg.Direct(ctx, b.runID, code, direct.Views(b.r.withEnds(ctx, b.runID, b.reads, readplan.Mentioned(code))))
+	s, err := b.r.cfg.Direct(ctx, b.runID, code, direct.Views(b.known))
 	if err != nil {
 		return direct.Statement{Why: "the translation failed: " + err.Error()}
 	}

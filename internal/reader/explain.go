@@ -37,6 +37,7 @@ func (r *Reader) Explain(ctx context.Context, run *sparkwright.Run, catalog *spa
 		b.ways[name] = way
 		b.names = append(b.names, name)
 	}
+	b.known = r.withEnds(ctx, id, run.Analysis, reads)
 	out := &Explained{Snapshot: b.Snapshots(), Receipt: receipt.Expect(reads, r.cfg.Cores, nil), Guards: readplan.AllGuards(reads, run.Analysis)}
 	if scans, ok := b.scans(ctx, run.Analysis); ok {
 		run.Receipt = out.Receipt

@@ -27,7 +27,7 @@ func (b *brokered) plan(ctx context.Context, run *sparkwright.Run, code string) 
 
 // decide plans the reads again, now that it is known what travels.
 func (b *brokered) decide(ctx context.Context, run *sparkwright.Run, scans []readplan.Scan) {
-	b.guards = readplan.Guards(scans, b.r.withEnds(ctx, b.runID, b.reads, readplan.Held(b.reads, scans)))
+	b.guards = readplan.Guards(scans, b.known)
 	scanned := readplan.Scanned(scans)
 	leaves := b.leaves(ctx, scans)
 	pages := true
@@ -69,10 +69,10 @@ func (b *brokered) leaves(ctx context.Context, scans []readplan.Scan) map[string
 	return leaves
 }
 
-// withEnds are the reads with the ends of dates that only PostgreSQL knows, asked
-// for by the ways of that id.
-func (r *Reader) withEnds(ctx context.Context, id string, reads []readplan.Read, wanted func(r *readplan.Read, c *sparkwright.Column) bool) []readplan.Read {
-	out, err := readplan.WithEnds(reads, wanted, func(connection, sql string) ([][]*string, error) {
+// withEnds are the reads with the ends of dates that code speaks of and only
+// PostgreSQL knows, asked for by the ways of that id.
+func (r *Reader) withEnds(ctx context.Context, id, code string, reads []readplan.Read) []readplan.Read {
+	out, err := readplan.WithEnds(reads, readplan.Mentioned(code), func(connection, sql string) ([][]*string, error) {
 		return r.cfg.Ways.Query(ctx, id, connection, sql, endsTime)
 	})
 	if err != nil {

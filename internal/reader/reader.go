@@ -75,6 +75,7 @@ func (r *Reader) Begin(ctx context.Context, o supervisor.Opening) (supervisor.Re
 			}
 		}
 	}
+	b.known = r.withEnds(ctx, run.ID, a.Analysis, reads)
 	if !goesOn && o.Direct != nil {
 		b.answer(ctx, run, a.Analysis, o.Direct)
 	}
@@ -84,7 +85,7 @@ func (r *Reader) Begin(ctx context.Context, o supervisor.Opening) (supervisor.Re
 	if b.query != nil {
 		b.translation = crosscheck.Translation{Why: "PostgreSQL itself gave the answer"}
 	} else {
-		b.translation = r.translate(ctx, run.ID, a.Analysis, reads, b.names)
+		b.translation = r.translate(ctx, run.ID, a.Analysis, b.known, b.names)
 	}
 	if second := secondOf(run); second != nil {
 		b.second = r.translateSecond(ctx, run.ID, second, b.names)
@@ -109,6 +110,7 @@ type brokered struct {
 	r           *Reader
 	runID       string
 	reads       []readplan.Read
+	known       []readplan.Read // the reads, with the ends of their dates
 	began       time.Time
 	names       []string
 	ways        map[string]sparkwright.Way
@@ -184,7 +186,7 @@ func (r *Reader) translate(ctx context.Context, runID, code string, reads []read
 	if len(names) != 1 {
 		return crosscheck.Translation{Why: "it does not read exactly one database"}
 	}
-	reads = r.withEnds(ctx, runID, reads, readplan.Mentioned(code))
+	reads = r.withEnds(ctx, runID, code, reads) // nothing is asked that is known
 	var views []crosscheck.View
 	for i := range reads {
 		read := &reads[i]

@@ -51,16 +51,6 @@ func soonFound(t *sparkwright.Table, c *sparkwright.Column) bool {
 	return t.Bytes < largeBytes || slices.ContainsFunc(t.Indexes, func(x sparkwright.Index) bool { return len(x.Columns) > 0 && x.Columns[0] == c.Name })
 }
 
-// Held wants the columns that scans speak of, where something is held back.
-func Held(reads []Read, scans []Scan) func(r *Read, c *sparkwright.Column) bool {
-	guards := Guards(scans, reads)
-	return func(r *Read, c *sparkwright.Column) bool {
-		return guards[r.Table.Connection].Any() && slices.ContainsFunc(scans, func(s Scan) bool {
-			return slices.Contains(s.Views, r.View) && strings.Contains(s.SQL, quoteIdent(c.Name))
-		})
-	}
-}
-
 // Mentioned wants the columns that code may speak of.
 func Mentioned(code string) func(r *Read, c *sparkwright.Column) bool {
 	w := codeOf(code)
@@ -75,7 +65,7 @@ func Comparable(c *sparkwright.Column) bool {
 
 // Regular reports whether a column has no dates, or only those that mean the same
 // in PostgreSQL and in Spark.
-func Regular(c *sparkwright.Column) bool { return !dated(c) || irregular(c) == "" }
+func Regular(c *sparkwright.Column) bool { return disorders(c) == "" }
 
 func endsQuery(t *sparkwright.Table, columns []int) string {
 	list := make([]string, 0, len(columns))

@@ -281,7 +281,7 @@ func (w *world) ways(q query, out *outcome) (map[string]string, error) {
 	if ok {
 		out.scans = scans
 		out.part = slices.ContainsFunc(scans, func(s readplan.Scan) bool { return !s.Rows })
-		reads, err := readplan.WithEnds(w.reads, readplan.Held(w.reads, scans), w.query)
+		reads, err := readplan.WithEnds(w.reads, readplan.Mentioned(q.code("", w)), w.query)
 		if err != nil {
 			return nil, err
 		}

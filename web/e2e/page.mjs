@@ -121,6 +121,14 @@ try {
     await until("the command alone is found", async () => (await found.allTextContents()).join() === "New question");
     await page.keyboard.press("Enter"); // the first one, without a selection
     await until("the question has the focus", () => page.evaluate(() => document.activeElement?.id === "question"));
+    await page.keyboard.press("ControlOrMeta+K");
+    await page.getByRole("textbox", { name: "Tables and commands" }).waitFor();
+    await page.keyboard.type("new question");
+    await until("the command alone is found", async () => (await found.allTextContents()).join() === "New question");
+    await page.keyboard.press("ArrowDown");
+    await until("it is selected", async () => (await found.first().getAttribute("data-selected")) === "true");
+    await page.keyboard.press("Enter");
+    await until("the question has the focus", () => page.evaluate(() => document.activeElement?.id === "question"));
     await page.keyboard.type("How many orders were there per month in 2025?");
     const before = runId();
     await page.keyboard.press("Control+Enter");
